@@ -26,6 +26,7 @@ export class EventsInspection implements Inspection {
   readonly #framer: Framer
   readonly #maxEvents: number
   readonly #isCloseDelimited: boolean
+  readonly #isState: boolean
   readonly #answer = new UsageAccumulator()
   #isLate = false
   #events = 0
@@ -41,6 +42,8 @@ export class EventsInspection implements Inspection {
     this.#framer = framing.createFramer(exchange.limits.maxEventBytes)
     this.#maxEvents = maxEvents
     this.#isCloseDelimited = isCloseDelimited
+    const { format, client, path, asksForStream } = exchange
+    this.#isState = asksForState(client.method, path, format, asksForStream)
   }
 
   /** Comments are no beginning: providers send them while the model is silent. */
@@ -105,7 +108,7 @@ export class EventsInspection implements Inspection {
 
   /** @param end where the frame ends in the body */
   #read(frame: Buffer, end: number, now: number): Verdict | undefined {
-    const { format, client, path, asksForStream } = this.#exchange
+    const { format } = this.#exchange
     const parsed = parseFrame(frame, this.#framing, true)
     if (!parsed) {
       if (!this.#answer.hasMessages) this.#stray.push(frame)
@@ -113,8 +116,7 @@ export class EventsInspection implements Inspection {
     }
     const answer = this.#answer
     const { message, data } = parsed
-    const isState = asksForState(client.method, path, format, asksForStream)
-    const read = interpret(message, data, format, isState)
+    const read = interpret(message, data, format, this.#isState)
     advanceBy(read, format, answer, now)
     answer.add(read.reading, now)
     if (answer.error !== undefined) {
