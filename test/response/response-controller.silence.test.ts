@@ -73,6 +73,15 @@ const streams: [path: string, headers: Record<string, string>, preamble: string[
     ],
   ],
   [
+    '/v1beta/interactions',
+    SSE,
+    [json({ event_type: 'interaction.created', interaction: { id: 'i' } })],
+    [
+      json({ event_type: 'step.delta', delta: { type: 'text', text: 'Once' } }),
+      json({ event_type: 'step.delta', delta: { type: 'thought_signature', signature: 'aa' } }),
+    ],
+  ],
+  [
     '/model/m/converse-stream',
     AWS,
     [aws('messageStart', { role: 'assistant' })],

@@ -81,6 +81,19 @@ describe('cache', () => {
     })
   }
 
+  test('an answer with code that the provider has run is not kept, as one without is', async (t) => {
+    const code = { executableCode: { language: 'PYTHON', code: '1' } }
+    for (const [before, then] of [
+      [[], 'hit'],
+      [[code], 'miss'],
+    ] as const) {
+      const said = { candidates: [{ content: { parts: [...before, { text: '1' }] }, finishReason: 'STOP' }] }
+      const ask = await started(t, (call) => call.json(200, said), {}, '/v1beta/models/g:generateContent')
+      const plain = { contents: [{ parts: [{ text: 'Hi' }] }], generationConfig: { temperature: 0 } }
+      assert.deepEqual([await ask(plain), await ask(plain)], ['miss', then])
+    }
+  })
+
   test('a text that names a call of a tool is kept', async (t) => {
     const content = '{"type":"computer_call"}, "tool_calls": [1]'
     const said = { id: 'a', choices: [{ message: { content, tool_calls: [] }, finish_reason: 'stop' }] }
