@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
-import net from 'node:net'
 import { describe, test } from 'node:test'
 import type { AiProxyOptions, ExchangeRecord } from '../../lib/index.js'
+import { freePort } from '../support/free-port.js'
 import { type App, startApp } from './support/app.js'
 import { connect, Events, post } from './support/client.js'
 import { anthropic, openai, type Protocol, protocols } from './support/protocols.js'
@@ -173,7 +173,7 @@ for (const protocol of protocols) {
     }
 
     test('an unreachable provider: 502', async (t) => {
-      const app = await startApp(t, { target: `http://127.0.0.1:${await closedPort()}` })
+      const app = await startApp(t, { target: `http://127.0.0.1:${await freePort()}` })
       const response = await post(app.url + path, request)
       assert.equal(response.status, 502)
       assert.equal(protocol.errorIn(await response.json()).code, 'upstream_unreachable')
@@ -409,15 +409,6 @@ describe('slow_client', () => {
     assert.equal(record.downstreamBytes, event.length * 150 + 'data: end\n\n'.length)
   })
 })
-
-/** A port where nobody listens. */
-async function closedPort(): Promise<number> {
-  const server = net.createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', () => resolve()))
-  const { port } = server.address() as net.AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return port
-}
 
 test("errors are Anthropic's at count_tokens, and OpenAI's at any other path", async (t) => {
   const app = await startApp(t, { target: 'http://127.0.0.1:9', limits: { maxRequestBytes: 1 } })

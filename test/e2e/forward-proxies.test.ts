@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import http, { type Agent, type AgentOptions } from 'node:http'
 import type https from 'node:https'
-import net from 'node:net'
 import { describe, test } from 'node:test'
 import { type AiProxyOptions, aiProxy } from '../../lib/index.js'
+import { freePort } from '../support/free-port.js'
 import { type App, startApp } from './support/app.js'
 import { cert } from './support/certificate.js'
 import { connect, Events, post } from './support/client.js'
@@ -240,11 +240,8 @@ describe('a proxy that rejects the request', () => {
   }
 
   test('is recorded in the same way if it cannot be reached', async (t) => {
-    const { port } = (await new Promise<net.Server>((resolve) => {
-      const server = net.createServer().listen(0, '127.0.0.1', () => server.close(() => resolve(server)))
-      Object.assign(server, { port: (server.address() as net.AddressInfo | null)?.port })
-    })) as unknown as { port?: number }
-    const app = await withEnvironment({ HTTPS_PROXY: `http://127.0.0.1:${port ?? 1}` }, () =>
+    const port = await freePort()
+    const app = await withEnvironment({ HTTPS_PROXY: `http://127.0.0.1:${port}` }, () =>
       startApp(t, { target: 'https://provider.example', proxy: { fromEnv: true } }),
     )
     assert.equal((await post(app.url + openai.path, openai.request)).status, 502)

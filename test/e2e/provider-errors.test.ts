@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
 import https from 'node:https'
-import { type AddressInfo, createServer } from 'node:net'
 import { describe, test } from 'node:test'
+import { freePort } from '../support/free-port.js'
 import { startApp } from './support/app.js'
 import { cert, key } from './support/certificate.js'
 import { post } from './support/client.js'
@@ -77,11 +76,7 @@ describe('the record of an unreachable target gives the reason', () => {
   })
 
   test('a closed port', async (t) => {
-    const server = createServer().listen(0, '127.0.0.1')
-    await once(server, 'listening')
-    const { port } = server.address() as AddressInfo
-    await new Promise((resolve) => server.close(resolve))
-    assert.match(await reasonAt(t, `http://127.0.0.1:${port}`), /: ECONNREFUSED$/)
+    assert.match(await reasonAt(t, `http://127.0.0.1:${await freePort()}`), /: ECONNREFUSED$/)
   })
 
   test('an untrusted certificate', async (t) => {

@@ -1,9 +1,10 @@
 import { once } from 'node:events'
-import { createServer, type Server } from 'node:http'
+import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { TestContext } from 'node:test'
 import { makeApp } from '../../example-app/app.js'
 import type { Provider } from '../../example-app/providers/provider.js'
+import { freePort } from '../support/free-port.js'
 
 const closing = new WeakMap<TestContext, (() => Promise<void>)[]>()
 
@@ -33,10 +34,7 @@ export async function urlOf(server: Server): Promise<string> {
 
 /** A URL where nobody listens. */
 export async function unreachable(): Promise<string> {
-  const server = createServer().listen(0, '127.0.0.1')
-  const url = await urlOf(server)
-  await closed(server)
-  return url
+  return `http://127.0.0.1:${await freePort()}`
 }
 
 export async function closed(server: Server): Promise<void> {

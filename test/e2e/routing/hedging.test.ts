@@ -87,13 +87,13 @@ describe('if no content comes for a while, the next target is asked, too, and', 
 })
 
 test('with `fastest`, a target that hangs comes last from then on', async (t) => {
+  // 2 % of the requests are probes. The middleware takes the function when it is made.
+  t.mock.method(Math, 'random', () => 0.5)
   const { app } = await startPair(t, () => {}, answer, {
     hedge: { afterMs: 100 },
     balance: 'fastest',
     ofB: { priority: 0 },
   })
-  // 2 % of the requests are probes.
-  t.mock.method(Math, 'random', () => 0.5)
   for (const first of ['a', 'b']) {
     assert.equal(await (await ask(app.url)).text(), ANSWER)
     assert.equal((await app.record()).attempts[0]!.target, first)

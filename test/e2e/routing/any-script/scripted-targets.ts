@@ -1,5 +1,6 @@
 import net, { type Socket } from 'node:net'
 import { setImmediate as nextRound } from 'node:timers/promises'
+import { freePort } from '../../../support/free-port.js'
 import type { Owner } from '../../support/provider.js'
 import { type Answer, pieces } from './answers.js'
 
@@ -52,10 +53,7 @@ export async function startTargets(
       server.close()
     })
   }
-  const unused = net.createServer()
-  const closedPort = await listenOn(unused)
-  await new Promise((resolve) => unused.close(resolve))
-  return { ports, closedPort }
+  return { ports, closedPort: await freePort() }
 }
 
 async function listenOn(server: net.Server): Promise<number> {
