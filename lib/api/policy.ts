@@ -94,7 +94,8 @@ export type Admission =
  *
  * What a policy acquires in `admit` it gives back in `settle`: that is called once for each exchange for which `admit` was
  * called, whatever happened to it, and not before `admit` has returned. Of an exchange that gets the answer of another
- * (options `cache` and `joinIdentical`) it is called before the first event of that goes out, since it asks no provider.
+ * (options `cache` and `joinIdentical`) it is called before the first event of that goes out, since it asks no provider;
+ * `settleShared` follows at its end.
  */
 export interface Policy<Req extends IncomingMessage = Request> {
   /** For messages and the debug log. */
@@ -117,6 +118,12 @@ export interface Policy<Req extends IncomingMessage = Request> {
    * the app's labels are not known.
    */
   settle?(record: ExchangeRecord, exchange: PolicyExchange<Req>): void | Promise<void>
+  /**
+   * Called once for each exchange that got a kept answer, or that of another exchange, when it has ended, whether `admit` was
+   * called for it or not. It holds nothing by now. The record has no usage, so that nobody is charged by mistake for what
+   * another has paid; `exchange.tokens` are those of the answer. What this throws goes to `onError`.
+   */
+  settleShared?(record: ExchangeRecord, exchange: PolicyExchange<Req>): void | Promise<void>
   /** Returns counters and gauges of its own, by names of letters, digits and `_`, for `stats().policies` and for metrics. */
   figures?(): Readonly<Record<string, number>>
   /** Called by `close()` of the middleware, once no exchange is left. */

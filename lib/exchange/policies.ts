@@ -11,5 +11,12 @@ export interface ExchangePolicies {
   readonly isPaused: boolean
   /** Called when none of them waits any more. */
   onResume: (() => void) | undefined
+  /**
+   * The exchange gets another's answer: from now on they do not watch it, and hold nothing for it.
+   *
+   * @param record of the exchange so far
+   */
+  share(record: ExchangeRecord): void
+  /** The exchange has ended. */
   settle(record: ExchangeRecord): void
 }

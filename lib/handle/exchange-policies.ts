@@ -1,7 +1,6 @@
 import type { ExchangeRecord } from '../api/record.js'
 import type { Exchange } from '../exchange/exchange.js'
 import { recordOf } from '../exchange/record-of.js'
-import type { Config } from '../options/config.js'
 import { type Capacity, unlimited } from '../policies/capacity.js'
 import { PolicyRun } from '../policies/policy-run.js'
 import type { AskedModel } from '../policies/policy-view.js'
@@ -9,6 +8,12 @@ import { byteLength, isInMemory } from '../request/body-bytes.js'
 import type { Edited } from '../request/edit.js'
 import { isThenable } from '../util/promises.js'
 import type { ProxyContext } from './context.js'
+
+/** What may be asked to answer a request. */
+interface Targets {
+  readonly capacity: Capacity
+  mayAsk(): readonly AskedModel[]
+}
 
 /**
  * Asks the app's policies whether the request may go out, and puts their headers into the response.
@@ -20,17 +25,30 @@ import type { ProxyContext } from './context.js'
 export async function admitByPolicies(
   exchange: Exchange,
   openEarly: () => void,
+  context: ProxyContext,
+  edited: Edited,
+  whole: string,
+  targets?: Targets,
+): Promise<void> {
+  const run = policyRun(exchange, openEarly, context, edited, whole, targets)
+  exchange.policies = run
+  const admitted = run.admit()
+  const headers = isThenable(admitted) ? await admitted : admitted
+  if (exchange.isSettled || exchange.res.headersSent) return
+  for (const [name, value] of Object.entries(headers)) exchange.res.setHeader(name, value)
+}
+
+function policyRun(
+  exchange: Exchange,
+  openEarly: () => void,
   { config, charged }: ProxyContext,
   { body }: Edited,
   whole: string,
-  targets: { readonly capacity: Capacity; mayAsk(): readonly AskedModel[] } = {
-    capacity: unlimited,
-    mayAsk: () => [{ target: config.name, model: exchange.model }],
-  },
-): Promise<void> {
+  targets: Targets = { capacity: unlimited, mayAsk: () => [{ target: config.name, model: exchange.model }] },
+): PolicyRun {
   const { content } = body
   const bytes = content === undefined ? 0 : isInMemory(content) ? byteLength(content) : undefined
-  const run = new PolicyRun(
+  return new PolicyRun(
     config.policies,
     exchange,
     { json: body.json, bytes, whole, isCharged: charged.has(exchange) },
@@ -45,11 +63,6 @@ export async function admitByPolicies(
       },
     },
   )
-  exchange.policies = run
-  const admitted = run.admit()
-  const headers = isThenable(admitted) ? await admitted : admitted
-  if (exchange.isSettled || exchange.res.headersSent) return
-  for (const [name, value] of Object.entries(headers)) exchange.res.setHeader(name, value)
 }
 
 /** Notifies the policies of an exchange of its end, unless it has done so before. */
@@ -63,8 +76,12 @@ export function settlePolicies(exchange: Exchange, record: ExchangeRecord): void
  * Tells the policies that an exchange gets the answer of another, and so asks no provider: what they hold for it, others can
  * use while that answer goes out. The app's labels are for the record of its end.
  */
-export function settlePoliciesOfShared(exchange: Exchange, { costOf }: Config): void {
-  if (exchange.policies) settlePolicies(exchange, recordOf(exchange, undefined, costOf))
+export function sharePolicies(exchange: Exchange, context: ProxyContext, edited: Edited, whole: string): void {
+  const { policies, costOf } = context.config
+  const isAwaited = policies.some(({ settleShared }) => settleShared)
+  const run = exchange.policies ?? (isAwaited ? policyRun(exchange, () => {}, context, edited, whole) : undefined)
+  exchange.policies = run
+  run?.share(withoutUsage(recordOf(exchange, undefined, costOf)))
 }
 
 /** The provider answered somebody else. */

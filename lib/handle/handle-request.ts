@@ -94,7 +94,7 @@ function sharedAnswer(
   if (!cache || !answers || !journals.cache) return undefined
   const request = shareableRequest(exchange, path, edited, config, cache)
   const kept = { cache, journal: journals.cache, answers }
-  return request && new SharedAnswer(request, edited, exchange, controller, context, kept)
+  return request && new SharedAnswer(request, edited, config.prefix + path.decoded, exchange, controller, context, kept)
 }
 
 /** Makes a request the one that others wait for. @returns `false` if it has ended, with another's answer or without any */

@@ -19,6 +19,7 @@ type OwnCalls = 'watchFrom' | 'pause'
 export class PolicyRun implements ExchangePolicies {
   watchFrom = Number.POSITIVE_INFINITY
   onResume: (() => void) | undefined
+  #isShared = false
   readonly #policies: readonly Policy[]
   readonly #views: readonly PolicyView[]
   readonly #bounds: number[] = []
@@ -52,7 +53,7 @@ export class PolicyRun implements ExchangePolicies {
   }
 
   get isPaused(): boolean {
-    return this.#pauses > 0
+    return this.#pauses > 0 && !this.#isShared
   }
 
   #pause(): () => void {
@@ -125,6 +126,7 @@ export class PolicyRun implements ExchangePolicies {
   }
 
   check(): AiProxyError | undefined {
+    if (this.#isShared) return undefined
     for (const at of this.#watching) {
       const policy = this.#policies[at]!
       try {
@@ -137,7 +139,20 @@ export class PolicyRun implements ExchangePolicies {
     return undefined
   }
 
+  share(record: ExchangeRecord): void {
+    this.#settleAsked(record)
+    this.#isShared = true
+    this.watchFrom = Number.POSITIVE_INFINITY
+  }
+
   settle(record: ExchangeRecord): void {
+    if (!this.#isShared) return this.#settleAsked(record)
+    for (const [at, policy] of this.#policies.entries()) {
+      this.#reported(() => policy.settleShared?.(record, this.#views[at]!))
+    }
+  }
+
+  #settleAsked(record: ExchangeRecord): void {
     this.#environment.capacity.release()
     const pending = this.#pending
     const last = this.#asked - 1
@@ -148,9 +163,14 @@ export class PolicyRun implements ExchangePolicies {
   }
 
   #settleOne(at: number, record: ExchangeRecord): void {
+    this.#reported(() => this.#policies[at]!.settle?.(record, this.#views[at]!))
+  }
+
+  /** Calls what may fail without consequences for the exchange, which has ended. */
+  #reported(call: () => unknown): void {
     const report = (error: unknown) => this.#report(error)
     try {
-      catchRejection(this.#policies[at]!.settle?.(record, this.#views[at]!), report)
+      catchRejection(call(), report)
     } catch (error) {
       report(error)
     }

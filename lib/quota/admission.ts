@@ -58,6 +58,14 @@ export class QuotaAdmission {
       : this.#reserve(subject, exchange, rules)
   }
 
+  /** Returns the limits of an exchange that asks for nothing of them. */
+  async runOf(exchange: PolicyExchange): Promise<QuotaRun> {
+    const { options, calendar } = this.#parts
+    const { subject = NOBODY, model } = exchange
+    const buckets = compileRules(await options.limitsOf({ subject, model }, exchange), Date.now(), calendar)
+    return new QuotaRun(exchange, slotOf(subject), buckets, 0, { tokens: 0, cost: 0 })
+  }
+
   /** Something of a key was given back: it may be asked for again. */
   forgetDenials(key: string): void {
     this.#denials.forget(key)
@@ -73,7 +81,7 @@ export class QuotaAdmission {
     const cost = buckets.some(({ kind }) => kind === 'cost') ? needs.costOf(exchange, input, output) : 0
     if (cost === undefined && enforce) return { refuse: { code: 'price_unknown', message: PRICELESS } }
     const most = { tokens: runsModel(exchange) ? Math.max(1, input + output) : 0, cost: cost ?? 0 }
-    const run = new QuotaRun(exchange, subject.tenant ?? subject.id, buckets, input, most)
+    const run = new QuotaRun(exchange, slotOf(subject), buckets, input, most)
     const denial = enforce ? this.#knownDenial(run) : undefined
     if (denial) {
       this.#noteExceeded(denial, exchange)
@@ -139,6 +147,11 @@ export class QuotaAdmission {
     ignoreRejection(promise)
     this.#notices.set(exchange, promise)
   }
+}
+
+/** Requests of one tenant are kept together. */
+function slotOf({ tenant, id }: Subject): string {
+  return tenant ?? id
 }
 
 /** Returns the buckets of a request with what was allowed where it was reserved: in this process, a share. */

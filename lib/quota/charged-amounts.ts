@@ -24,8 +24,13 @@ export function chargedAmounts(
 ): ChargedAmounts {
   const used = usedTokens(record, exchange.reportedTokens, run.input)
   const cost = charged?.cost ?? (used && costOf(record, used.total, exchange, run)) ?? 0
+  return inUnits({ tokens: charged?.tokens ?? used?.total ?? 0, cost })
+}
+
+/** Returns amounts in the store's units. */
+export function inUnits({ tokens = 0, cost = 0 }: QuotaCharge): ChargedAmounts {
   return {
-    tokens: Math.min(MAX_AMOUNT, Math.ceil(atLeast0(charged?.tokens ?? used?.total ?? 0))),
+    tokens: Math.min(MAX_AMOUNT, Math.ceil(atLeast0(tokens))),
     cost: Math.min(MAX_AMOUNT, Math.ceil(atLeast0(cost) * COST_UNITS)),
   }
 }

@@ -56,7 +56,10 @@ export interface QuotaOptions {
    * percentile of the last 100 answers of the same key and model, and 1,000 before there are ten.
    */
   readonly assumedOutput?: number | ((exchange: PolicyExchange) => number)
-  /** Returns what an exchange is charged, in place of what it used; `undefined` for that. Default: none. */
+  /**
+   * Returns what an exchange is charged, in place of what it used; `undefined` for that. Of a kept answer, or another request's,
+   * `record.cache` says so, and the record has no usage: it is charged nothing else. Default: none.
+   */
   readonly charge?: (record: ExchangeRecord, exchange: PolicyExchange) => QuotaCharge | undefined
   /** `false` counts and reports everything, and refuses nothing. Default `true`. */
   readonly enforce?: boolean

@@ -6,7 +6,7 @@ import { QuotaAccount, type QuotaAddition } from './account.js'
 import { QuotaAdmission } from './admission.js'
 import { checkedCharge } from './app-amounts.js'
 import { CalendarCache } from './calendar.js'
-import { chargedAmounts } from './charged-amounts.js'
+import { chargedAmounts, inUnits } from './charged-amounts.js'
 import { FurtherUse } from './further-use.js'
 import { GuardedStore } from './guarded-store.js'
 import type { LimitStatus } from './headers.js'
@@ -106,13 +106,31 @@ class QuotaPolicy implements Quota {
     if (!run) return undefined
     let charged: QuotaCharge | undefined
     try {
-      charged = checkedCharge(this.#options.charge?.(record, exchange))
+      // What another's answer is worth is known once it has ended.
+      charged = record.cache === undefined || record.cache === 'miss' ? this.#chargeOf(record, exchange) : undefined
     } catch (error) {
       // It gives back what it holds, and is charged what it used.
       void this.#charge(run, record, exchange, undefined)
       throw error
     }
     return this.#charge(run, record, exchange, charged)
+  }
+
+  #chargeOf(record: ExchangeRecord, exchange: PolicyExchange): QuotaCharge | undefined {
+    return checkedCharge(this.#options.charge?.(record, exchange))
+  }
+
+  /** Charges what the app wants for the answer of another. Without `charge` it costs nothing. */
+  settleShared(record: ExchangeRecord, exchange: PolicyExchange): void | Promise<void> {
+    const charged = this.#chargeOf(record, exchange)
+    return charged && this.#running.track(this.#chargeShared(exchange, charged))
+  }
+
+  async #chargeShared(exchange: PolicyExchange, charged: QuotaCharge): Promise<void> {
+    const run = await this.#admission.runOf(exchange)
+    const settlement = run.settlement(inUnits(charged), false, true, this.#options.enforce)
+    // By the exchange's own id, what it held may have been settled before.
+    await this.#store.settle({ ...settlement, id: `${run.id}/shared` }, undefined)
   }
 
   #charge(
