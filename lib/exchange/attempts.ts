@@ -1,6 +1,7 @@
 import type { AttemptCode, AttemptRecord } from '../api/attempt-record.js'
 import { append } from '../util/append.js'
 import { NO_SECRETS, type Secrets } from '../util/secrets.js'
+import type { JsonReading } from './metering.js'
 
 /** The members of a request to a provider that decide what the client sees of the answer. */
 interface SentRequest {
@@ -21,6 +22,7 @@ export class AttemptEntry {
   readonly startedAt = Date.now()
   #request: SentRequest = NOT_SENT
   #status: number | undefined
+  #reading: JsonReading | undefined
   #code: AttemptCode | undefined
   #ms: number | undefined
 
@@ -48,6 +50,18 @@ export class AttemptEntry {
   /** Notes that the head of an answer has arrived. */
   answer(status: number | undefined): void {
     this.#status = status
+  }
+
+  /** Notes what its answer says, before it passes. */
+  noteReading(reading: JsonReading | undefined): void {
+    this.#reading = reading
+  }
+
+  /** Returns what its answer says, if that is known before it passes; once. */
+  takeReading(): JsonReading | undefined {
+    const reading = this.#reading
+    this.#reading = undefined
+    return reading
   }
 
   get hasEnded(): boolean {

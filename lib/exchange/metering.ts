@@ -1,3 +1,15 @@
+import type { Reading } from './usage-accumulator.js'
+
+/** What a JSON answer says. */
+export interface JsonReading {
+  /** Number of its bytes. */
+  readonly bytes: number
+  /** The text that the model wrote. */
+  readonly text?: string | undefined
+  /** All else; `undefined` if it is no JSON object, and no error. */
+  readonly reading: Reading | undefined
+}
+
 /** Reads, and may change, what passes to the client. */
 export interface Metering {
   /**

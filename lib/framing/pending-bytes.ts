@@ -22,6 +22,11 @@ export class PendingBytes {
     return this.#pieces
   }
 
+  /** All of them, joined. */
+  get joined(): Buffer {
+    return this.#pieces.length === 1 ? this.#pieces[0]! : Buffer.concat(this.#pieces, this.bytes)
+  }
+
   append(piece: Buffer): void {
     if (piece.length > MAX_COPIED_BYTES) this.#keep(piece)
     else if (this.#pieces.length === 0) this.#push(Buffer.from(piece))

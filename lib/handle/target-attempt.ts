@@ -124,7 +124,8 @@ export class TargetAttempt implements DispatchEvents {
     const { secrets } = this.entry.request
     const inspected = { req, path, client, format, asksForStream, isAnsweredInJson, limits, secrets }
     this.#preamble = new PreambleReader(response, inspected, bounds, {
-      onReady: (ready, because) => {
+      onReady: (ready, because, read) => {
+        this.entry.noteReading(read)
         this.hasContent = because === 'content' || because === 'end'
         this.isPastBounds = because === 'bound'
         this.#ready(ready)

@@ -1,4 +1,4 @@
-import type { Metering } from '../exchange/metering.js'
+import type { JsonReading, Metering } from '../exchange/metering.js'
 import type { UsageAccumulator } from '../exchange/usage-accumulator.js'
 import {
   answersInObjects,
@@ -32,10 +32,14 @@ interface JsonMeterOptions {
   readonly estimateTokens?: TokensOf | undefined
   readonly generates?: boolean
   readonly isState?: boolean
+  /** What was read of the answer before it passes. */
+  readonly known?: JsonReading | undefined
 }
 
 /** Meters a JSON answer that is not a stream: it passes unchanged, and is read once it is complete. */
 export class JsonResponseMeter implements Metering {
+  /** What the answer says, once it has been read. */
+  result: JsonReading | undefined
   readonly #format: CompleteFormat
   readonly #accumulator: UsageAccumulator
   readonly #estimateTokens: TokensOf | undefined
@@ -46,21 +50,24 @@ export class JsonResponseMeter implements Metering {
   /** Chunks of an answer that is not large yet. */
   #chunks: Buffer[] = []
   #digest: JsonDigest | undefined
+  #known: JsonReading | undefined
 
   /**
    * @param generates whether the request makes a model write something, so that the answer must have some of it
    * @param isState whether it asks for the state of something that has errors of its own
+   * @param known is not read once more, if as many bytes pass
    */
   constructor(
     format: CompleteFormat,
     accumulator: UsageAccumulator,
-    { estimateTokens, generates = false, isState = false }: JsonMeterOptions = {},
+    { estimateTokens, generates = false, isState = false, known }: JsonMeterOptions = {},
   ) {
     this.#format = format
     this.#accumulator = accumulator
     this.#estimateTokens = estimateTokens
     this.#generates = generates
     this.#isState = isState
+    this.#known = known
     this.#isObject = answersInObjects(format)
   }
 
@@ -81,24 +88,33 @@ export class JsonResponseMeter implements Metering {
   }
 
   finish(now: number): void {
-    const answer = this.#answer() ?? this.#textInstead()
+    const read = this.#known?.bytes === this.#bytes ? this.#known : this.#read()
     this.#digest = undefined
     this.#chunks = []
+    this.#known = undefined
+    this.result = read
+    const { text, reading } = read
+    if (!reading) return
+    const output = reading.usage?.outputTokens ?? this.#accumulator.usage?.outputTokens
+    if (text && output === undefined) this.#accumulator.estimatedTokens = this.#estimated(text, reading.model)
+    this.#accumulator.add(reading, now)
+  }
+
+  #read(): JsonReading {
+    const bytes = this.#bytes
+    const answer = this.#answer() ?? this.#textInstead()
     const said =
       saidErrorIn(answer, this.#format, this.#isState) ?? (this.#isObject ? spokenErrorIn(answer) : undefined)
     if (!isObject(answer)) {
-      if (said !== undefined) this.#accumulator.add({ error: said, errorStatus: statusOfError(answer) }, now)
-      return
+      return { bytes, reading: said === undefined ? undefined : { error: said, errorStatus: statusOfError(answer) } }
     }
     // The answer arrived all at once, so there is no first token.
     const { text, callsTool, ...read } = this.#format.readAnswer(answer)
     const reading = this.#isState ? withoutError(read) : read
     const isRead = Boolean(text || callsTool) || Object.keys(read).length > 0
     const error = said ?? (isRead ? undefined : this.#saidInstead(answer))
-    const output = reading.usage?.outputTokens ?? this.#accumulator.usage?.outputTokens
-    if (text && output === undefined) this.#accumulator.estimatedTokens = this.#estimated(text, reading.model)
     const failed = (error ?? reading.error) !== undefined && { errorStatus: statusOfError(answer) }
-    this.#accumulator.add({ ...(error !== undefined && { error }), ...reading, ...failed }, now)
+    return { bytes, text, reading: { ...(error !== undefined && { error }), ...reading, ...failed } }
   }
 
   /** Returns what an object says that has nothing of an answer, in the place of one. */

@@ -1,4 +1,5 @@
 import type { Exchange } from '../exchange/exchange.js'
+import type { JsonReading } from '../exchange/metering.js'
 import { pageInstead } from './ending.js'
 
 /** What is known of an exchange while the beginning of its answer is held. Nothing of it is changed. */
@@ -38,7 +39,11 @@ export type FailureKind = 'error-event' | 'reset' | 'truncated' | 'page'
 
 /** What the beginning of an answer shows. */
 export type Verdict =
-  | { readonly because: ReadyReason }
+  | {
+      readonly because: ReadyReason
+      /** What the answer says, if it is JSON that was read whole. */
+      readonly read?: JsonReading | undefined
+    }
   | {
       readonly kind: FailureKind
       /** The HTTP status that the error stands for; `undefined` if it does not show it. */
@@ -49,7 +54,7 @@ export type Verdict =
     }
 
 export const CONTENT: Verdict = { because: 'content' }
-export const END: Verdict = { because: 'end' }
+export const END = { because: 'end' } as const
 export const BOUND: Verdict = { because: 'bound' }
 export const UNREADABLE: Verdict = { because: 'unreadable' }
 export const RESET: Verdict = { kind: 'reset', status: undefined, message: 'The provider broke off its answer' }

@@ -35,7 +35,8 @@ export function meteringFor(
   const isState = asksForState(client.method, path, format, asksForStream)
   if (!framing) {
     const generates = generatesAt(client.method, path, format)
-    return isJson ? new JsonResponseMeter(format, answer, { estimateTokens, generates, isState }) : undefined
+    const known = exchange.attempts.current?.takeReading()
+    return isJson ? new JsonResponseMeter(format, answer, { estimateTokens, generates, isState, known }) : undefined
   }
   return new StreamMeter(format, framing, answer, {
     noticesContent: Math.min(limits.firstTokenTimeoutMs, limits.progressTimeoutMs) < Number.POSITIVE_INFINITY,

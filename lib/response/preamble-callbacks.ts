@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http'
+import type { JsonReading } from '../exchange/metering.js'
 import type { FailureKind, ReadyReason } from './inspection.js'
 
 /** How much of an answer may be held before its first content. */
@@ -34,8 +35,9 @@ export interface PreambleEvents {
    *
    * @param response the same one, as if it had not been read; or one in its place with the same head and body, if it
    *   ended or broke off meanwhile
+   * @param read what it says, if it is JSON that was read whole
    */
-  onReady(response: IncomingMessage, because: ReadyReason): void
+  onReady(response: IncomingMessage, because: ReadyReason, read: JsonReading | undefined): void
   /**
    * The time is over, and no event has come, nor the beginning of one: the status may be committed, the content not.
    * Comments do not count. Called at most once. The first event that comes afterwards makes the answer ready, whatever

@@ -35,15 +35,16 @@ export class JsonInspection implements Inspection {
   }
 
   end(now: number): Verdict {
-    const whole = Buffer.concat(this.#body.pieces, this.#body.bytes)
-    // Nearly all answers are none, which their bytes show. What an app's own format calls an error is not known.
-    const isAnswer = !mayReportError(whole) && !(this.#generates && whole.length <= MAX_TEXT_BYTES)
-    if (!this.#format.isCustom && isAnswer) return isUnfinishedJson(whole) ? TRUNCATED : END
+    const whole = this.#body.joined
+    // Nearly all large answers are none, which their bytes show. What an app's own format calls an error is not known.
+    const isSmall = this.#generates && whole.length <= MAX_TEXT_BYTES
+    const mayBeError = this.#format.isCustom || isSmall || mayReportError(whole)
+    if (!mayBeError) return isUnfinishedJson(whole) ? TRUNCATED : END
     const answer = new UsageAccumulator()
     const meter = new JsonResponseMeter(this.#format, answer, { generates: this.#generates, isState: this.#isState })
     meter.pass(whole)
     meter.finish(now)
-    if (answer.error === undefined) return answer.isTruncated ? TRUNCATED : END
+    if (answer.error === undefined) return answer.isTruncated ? TRUNCATED : { ...END, read: meter.result }
     const data = isExpensiveToParse(whole) ? undefined : tryParseJsonBytes(whole)
     return { kind: 'error-event', status: statusOfError(data), message: answer.error }
   }

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { processClock, type TimerClock } from '../exchange/deadlines.js'
+import type { JsonReading } from '../exchange/metering.js'
 import { PatientTimer } from '../exchange/patient-timer.js'
 import { PendingBytes } from '../framing/pending-bytes.js'
 import { type Decoder, decoderFor } from './decode.js'
@@ -202,16 +203,16 @@ export class PreambleReader {
   #settle(verdict: Verdict): void {
     if (this.#isOver) return
     this.stop()
-    if ('because' in verdict) return this.#release(verdict.because)
+    if ('because' in verdict) return this.#release(verdict.because, verdict.read)
     const { kind, status, message, end } = verdict
     const said = kind === 'error-event' ? this.#saidUntil(end) : undefined
     this.#events.onFailure({ kind, status, message: this.#exchange.secrets.mask(message), said })
   }
 
-  #release(because: ReadyReason): void {
+  #release(because: ReadyReason, read: JsonReading | undefined): void {
     const response = this.#response
-    if (!this.#push || response.destroyed) return this.#events.onReady(this.#asUnread(), because)
-    this.#events.onReady(response, because)
+    if (!this.#push || response.destroyed) return this.#events.onReady(this.#asUnread(), because, read)
+    this.#events.onReady(response, because, read)
     for (const chunk of this.#held.pieces) this.#wantsMore = response.push(chunk)
     if (this.#isEnded) response.push(null)
   }
@@ -220,23 +221,19 @@ export class PreambleReader {
   #asUnread(): IncomingMessage {
     const response = this.#response
     if (!this.#isEnded && !response.destroyed) {
-      if (this.#held.bytes > 0) response.unshift(joined(this.#held))
+      if (this.#held.bytes > 0) response.unshift(this.#held.joined)
       return response
     }
-    if (this.#isEnded) return storedResponse(response, joined(this.#held))
+    if (this.#isEnded) return storedResponse(response, this.#held.joined)
     for (let chunk = response.read(); chunk !== null; chunk = response.read()) this.#held.append(Buffer.from(chunk))
-    return brokenResponse(response, joined(this.#held))
+    return brokenResponse(response, this.#held.joined)
   }
 
   /** @param end of the error in the decoded body; `undefined` if it is the whole body */
   #saidUntil(end: number | undefined): IncomingMessage {
     const response = this.#response
-    if (!this.#decoder || end === undefined) return storedResponse(response, joined(this.#held).subarray(0, end))
+    if (!this.#decoder || end === undefined) return storedResponse(response, this.#held.joined.subarray(0, end))
     // The compressed bytes cannot be cut there.
-    return storedResponse(response, joined(this.#decoded).subarray(0, end), ['content-encoding'])
+    return storedResponse(response, this.#decoded.joined.subarray(0, end), ['content-encoding'])
   }
-}
-
-function joined({ pieces, bytes }: PendingBytes): Buffer {
-  return pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces, bytes)
 }

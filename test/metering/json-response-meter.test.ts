@@ -83,6 +83,25 @@ describe('a JSON answer', () => {
     assert.equal(accumulator.usage, undefined)
   })
 
+  test('is not read again if it was read before it passes, unless other bytes pass', () => {
+    const inspected = new JsonResponseMeter(getFormat('openai-chat'), new UsageAccumulator())
+    const bytes = bytesOf(completion)
+    inspected.pass(bytes)
+    inspected.finish(0)
+    const known = inspected.result
+    assert.deepEqual([known?.bytes, known?.reading?.usage], [bytes.length, usage])
+    for (const [passed, model] of [
+      [Buffer.alloc(bytes.length, ' '), 'gpt-5-2026'],
+      [bytesOf({ ...completion, model: 'another' }), 'another'],
+    ] as const) {
+      const accumulator = new UsageAccumulator()
+      const meter = new JsonResponseMeter(getFormat('openai-chat'), accumulator, { known })
+      meter.pass(passed)
+      meter.finish(0)
+      assert.deepEqual([accumulator.model, accumulator.usage], [model, usage])
+    }
+  })
+
   for (const [name, chunks] of [
     ['nothing', []],
     ['no bytes', [Buffer.alloc(0)]],

@@ -332,3 +332,20 @@ describe('requests of one key go to one target', () => {
     }
   })
 })
+
+test('a small JSON answer is parsed once, although it is inspected before it passes', async (t) => {
+  const body = {
+    id: 'c1',
+    model: 'gpt-test',
+    choices: [{ index: 0, message: { role: 'assistant', content: 'Hello' }, finish_reason: 'stop' }],
+    usage: { prompt_tokens: 9, completion_tokens: 2, total_tokens: 11 },
+  }
+  const { app } = await startApps(t, { a: {}, b: {} }, {}, (call) => call.json(200, body))
+  const parse = t.mock.method(JSON, 'parse')
+  const response = await post(app.url + openai.path, { ...openai.request, stream: false })
+  assert.equal(await response.text(), JSON.stringify(body))
+  const { usage } = await app.record()
+  assert.deepEqual(usage, { inputTokens: 9, outputTokens: 2, totalTokens: 11, estimated: false })
+  const times = parse.mock.calls.filter(({ arguments: [text] }) => String(text).includes('"c1"')).length
+  assert.equal(times, 1)
+})
