@@ -28,8 +28,8 @@ function usableId(id: string | undefined): string | undefined {
 /** What a message says, and the HTTP status that its error stands for, if it shows that. */
 export interface Reading extends ParsedMessage {
   readonly errorStatus?: number | undefined
-  /** It is about something that has errors of its own: its finish reason is no failure of this answer. */
-  readonly isOfState?: true
+  /** It is of something else (a job, a tool, a note), whose end and errors are none of this answer's. */
+  readonly reportsOnAnother?: true
 }
 
 /** Returns whether a message is content: what the model has generated, or an end, which a user no longer needs to wait for. */
@@ -173,7 +173,7 @@ export class UsageAccumulator {
     if (reading.usage?.totalTokens) this.#estimateInTotal = this.estimatedTokens
     this.error = reading.error ?? this.error
     this.#errorStatus = reading.errorStatus ?? this.#errorStatus
-    if (reading.finishReason && !reading.isOfState && isFailure(reading.finishReason))
+    if (reading.finishReason && !reading.reportsOnAnother && isFailure(reading.finishReason))
       this.error ??= `finish reason ${reading.finishReason}`
     if (reading.isLast) this.isLast = true
     if (reading.isPending) this.isPending = true

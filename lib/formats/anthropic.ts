@@ -1,7 +1,7 @@
 import { readSse } from '../framing/sse-message.js'
 import { tryParseJson } from '../json/json.js'
 import { builtIn } from './built-in.js'
-import { errorIn } from './failures.js'
+import { errorIn } from './error-field.js'
 import { allText, argumentsText, listAt, reasonAt, textAt, valueAt } from './fields.js'
 import type { TextPlace } from './format.js'
 import type { Counting, ParsedMessage, Usage } from './message.js'

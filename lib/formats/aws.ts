@@ -1,6 +1,6 @@
 import { awsEventStream } from '../framing/index.js'
 import type { BuiltInFormat } from './built-in.js'
-import { dataEvent } from './failures.js'
+import { dataEvent } from './data-event.js'
 import { textAt } from './fields.js'
 import type { FailureNotice } from './format.js'
 

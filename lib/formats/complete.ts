@@ -1,6 +1,7 @@
 import { type Framing, sse } from '../framing/index.js'
 import { isObject, tryParseJson } from '../json/json.js'
-import { dataEvent, hasError } from './failures.js'
+import { dataEvent } from './data-event.js'
+import { hasError } from './error-field.js'
 import type { AnyFormatName, Format, JsonObject } from './format.js'
 import type { Counting, ParsedMessage, Progress } from './message.js'
 import { operationAt } from './operations.js'

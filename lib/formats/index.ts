@@ -12,7 +12,9 @@ export {
   MAX_ANSWER_ID_LENGTH,
 } from './conversation.js'
 export { statusOfError } from './error-status.js'
-export { errorText, isFailure, mayReportError } from './failures.js'
+export { errorText } from './error-text.js'
+export { isFailure } from './failed-finish.js'
+export { mayReportError } from './failures.js'
 export type {
   AnswerHeaders,
   AnyFormatName,

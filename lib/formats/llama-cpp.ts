@@ -1,7 +1,7 @@
 import { readSse } from '../framing/sse-message.js'
 import { tryParseJson } from '../json/json.js'
 import { builtIn } from './built-in.js'
-import { errorIn } from './failures.js'
+import { errorIn } from './error-field.js'
 import { reasonAt, textAt, valueAt } from './fields.js'
 import type { JsonObject } from './format.js'
 import { tokensOfLogprobs } from './log-probabilities.js'

@@ -1,5 +1,7 @@
 import { severalChoices } from './choices.js'
-import { errorIn, errorText, hasError, isFailure } from './failures.js'
+import { errorIn, hasError } from './error-field.js'
+import { errorText } from './error-text.js'
+import { isFailure } from './failed-finish.js'
 import { allText, firstText, listAt, reasonAt, textAt, valueAt } from './fields.js'
 import type { JsonObject } from './format.js'
 import type { Counting, ParsedMessage, Progress, Usage } from './message.js'

@@ -1,5 +1,5 @@
 import { builtIn } from './built-in.js'
-import { errorIn } from './failures.js'
+import { errorIn } from './error-field.js'
 import { textAt } from './fields.js'
 import type { JsonObject } from './format.js'
 import type { ParsedMessage } from './message.js'

@@ -1,5 +1,5 @@
 import { builtIn } from './built-in.js'
-import { errorIn } from './failures.js'
+import { errorIn } from './error-field.js'
 import { textAt, valueAt } from './fields.js'
 import type { JsonObject } from './format.js'
 import { tokensOfLogprobs } from './log-probabilities.js'

@@ -1,6 +1,7 @@
 import { writeSse } from '../framing/sse-message.js'
 import { builtIn } from './built-in.js'
-import { errorIn, errorText } from './failures.js'
+import { errorIn } from './error-field.js'
+import { errorText } from './error-text.js'
 import { allText, argumentsText, listAt, textAt, valueAt } from './fields.js'
 import type { JsonObject, TextPlace } from './format.js'
 import { tokensOfLogprobs } from './log-probabilities.js'

@@ -1,6 +1,7 @@
 import { readSse } from '../framing/sse-message.js'
 import type { CompleteFormat } from './complete.js'
-import { dataEvent, hasError } from './failures.js'
+import { dataEvent } from './data-event.js'
+import { hasError } from './error-field.js'
 
 // `data: [DONE]` takes about 14 bytes; proxies in between may add a name, an id, a comment or two. The name of an event
 // is searched for within the same number of bytes.

@@ -1,9 +1,11 @@
 import { STATUS_CODES } from 'node:http'
 import { isObject, tryParseJson } from '../json/json.js'
 import { statusOfError } from './error-status.js'
-import { anyErrorIn, errorText, hasNoAnswer, MESSAGE_FIELDS, sentenceOf } from './failures.js'
+import { errorText, MESSAGE_FIELDS, sentenceOf } from './error-text.js'
+import { anyErrorIn } from './failures.js'
 import { textAt } from './fields.js'
 import type { JsonObject } from './format.js'
+import { hasNoAnswer } from './no-answer.js'
 
 /**
  * - `Error: …`, `[ERROR] …`, `openai.RateLimitError: …`, `An upstream error: …`, or nothing but that: `ERROR`

@@ -1,5 +1,5 @@
 import { builtIn } from './built-in.js'
-import { errorIn } from './failures.js'
+import { errorIn } from './error-field.js'
 import { listAt, reasonAt, textAt, valueAt } from './fields.js'
 import type { JsonObject, TextPlace } from './format.js'
 import type { Counting, ParsedMessage } from './message.js'

@@ -92,7 +92,7 @@ function interpretMessage(message: Message, data: unknown, format: CompleteForma
 
 /** What is reported of something else is no error of this answer. */
 export function withoutError({ error, ...reading }: ParsedMessage): Reading {
-  return { ...reading, isOfState: true }
+  return { ...reading, reportsOnAnother: true }
 }
 
 function withError(reading: Reading, error: string, { event }: Message, data: unknown): Reading {
