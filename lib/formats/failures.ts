@@ -161,7 +161,7 @@ const ENCLOSED: readonly (readonly string[])[] = [
 
 /** What the bytes of every error have that {@link anyErrorIn} or a format finds in a whole answer. */
 const ERROR_MARKS =
-  /err(?:or|_?msg|")|fail|exception|fatal|"fault"|"__type"|"base_resp"|"detail"|(?:message|msg|desc)"\s*:\s*"|time(?:d_?)?_?out"|"(?:success|ok)"\s*:\s*"?false|status(?:_?code)?"\s*:\s*"?[45]\d\d\b|^\s*[^{[\s]/i
+  /err(?:or|_?msg|")|fail|exception|fatal|"fault"|"__type"|"base_resp"|"detail"|(?:message|msg|desc)"\s*:\s*"|time(?:d_?)?_?out"|"(?:success|ok)"\s*:\s*"?false|status(?:_?code)?"\s*:\s*"?[45]\d\d\b|"(?:abort|interrupt|rate_limit|insufficient_)|overloaded"|unavailable"|^\s*[^{[\s]/i
 
 /** Returns whether the bytes of a JSON answer may report an error: if not, it need not be parsed to find one. */
 export function mayReportError(json: Buffer): boolean {

@@ -42,7 +42,7 @@ function isFailedState(message: JsonObject): boolean {
 }
 
 function isWordForFailure(value: unknown): boolean {
-  return typeof value === 'string' && /^(?:error|fail(?:ed|ure)?)$/i.test(value)
+  return typeof value === 'string' && /^(?:error|exception|fail(?:ed|ure)?|time(?:d_?)?_?out)$/i.test(value)
 }
 
 function saysNo(message: JsonObject): boolean {
@@ -51,7 +51,7 @@ function saysNo(message: JsonObject): boolean {
 }
 
 /** `isError`, `has_error`, `failed`. */
-const FAILED = /^(?:is_?|has_?)?(?:err(?:or)?|failed|failure|timed_?out|timeout|exception)$/i
+const FAILED = /^(?:is_?|has_?)?(?:err(?:or)?|fail(?:ed|ure)?|time(?:d_?)?_?out|exception)$/i
 
 function reportsFailure(message: JsonObject): boolean {
   const { status, state, type, result } = message

@@ -36,6 +36,19 @@ const failures: Readonly<
     code: 'upstream_truncated',
     status: 200,
   },
+  ...Object.fromEntries(
+    ['abort', 'engine_overloaded', 'insufficient_system_resource', 'interrupted', 'rate_limit_exceeded'].map(
+      (finish_reason) => [
+        `sends long JSON with the finish reason ${finish_reason}`,
+        {
+          act: (call: Call) => call.json(200, { choices: [{ message: { content: 'a'.repeat(5000) }, finish_reason }] }),
+          tries: 2,
+          code: 'upstream_error',
+          status: 200,
+        },
+      ],
+    ),
+  ),
   'sends a text labelled as JSON, of unknown length': {
     act: ({ res }) => res.writeHead(200, { 'content-type': 'application/json' }).end('"502 Bad Gateway"'),
     tries: 2,
