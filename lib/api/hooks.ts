@@ -6,7 +6,7 @@ import type { AiProxyError } from './errors.js'
 import type { ExchangeRecord } from './record.js'
 import type { Subject } from './subject.js'
 
-/** An exchange as hooks see it: one object for all hooks of an exchange, whose fields say what is known by now. */
+/** An exchange as hooks see it: one object for all hooks of an exchange. Its fields have what is known by now. */
 export interface HookedExchange<Req extends IncomingMessage = Request> {
   /** A UUID: the one in `exchanges()`, in the record, and in the response's `x-request-id`. */
   readonly id: string

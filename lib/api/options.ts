@@ -32,7 +32,7 @@ export interface HeartbeatOptions {
   everyMs?: number
   /**
    * Opens the response as an event stream, with a heartbeat, while the provider is still silent, for requests that ask
-   * for a stream. The status is 200 from then on; what goes wrong later is said in an error event. Default `false`.
+   * for a stream. The status is 200 from then on; a later failure becomes an error event. Default `false`.
    */
   beforeFirstByte?: boolean
 }

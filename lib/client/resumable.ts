@@ -4,8 +4,8 @@ import type { ResumableOptions } from './options.js'
 import { resumableIn } from './resumable-in.js'
 
 /**
- * Wraps a `fetch` so that a stream of the server's whose connection breaks goes on by itself: the body waits, asks the
- * server for what follows the last whole event, and hands over each event once. Answers without `x-stream-id` pass
+ * Wraps a `fetch` so that a stream whose connection breaks goes on by itself: the body waits, asks the server for what
+ * follows the last whole event, and hands over each event once. Answers without `x-stream-id` pass
  * as they are. Use it wherever a `fetch` is taken, such as the options of SDKs.
  *
  * The request itself is not repeated: a connection that breaks before the answer starts fails as usual.

@@ -28,7 +28,7 @@ function usableId(id: string | undefined): string | undefined {
 /** What a message says, and the HTTP status that its error stands for, if it shows that. */
 export interface Reading extends ParsedMessage {
   readonly errorStatus?: number | undefined
-  /** It is of something else (a job, a tool, a note), whose end and errors are none of this answer's. */
+  /** It reports on something else (a job, a tool, a note): the end and errors of that are not this answer's. */
   readonly reportsOnAnother?: true
 }
 

@@ -5,7 +5,7 @@ export const FIELDS_WITH_DETAIL = new Set(
   'detail errors status status_code code title type instance request_id traceId'.split(' '),
 )
 
-/** Those that may stand next to an error which is alone. */
+/** Those that may accompany an error without being part of an answer. */
 export const FIELDS_BESIDE_ERRORS = new Set([
   ...[...FIELDS_WITH_DETAIL, ...MESSAGE_FIELDS, 'error_code', 'errorCode', 'error_type', 'errorType', 'success', 'ok'],
   ...['param', 'reason', 'requestId', 'RequestId', 'trace_id', 'timestamp', 'path'],

@@ -35,7 +35,7 @@ const NO_ERROR = /^\W{0,4}(?:[\w.]{1,40} ){0,2}(?:no|without|0) (?:[\w.]{1,40} )
 /** A page of HTML, or the error of a store in XML. */
 const PAGE = /^\s*<(?:!doctype|html|head|body|\?xml|error)\b/i
 
-/** Returns whether a text that stands where a message should be says that something failed. */
+/** Returns whether a text in place of a message says that something failed. */
 function isErrorSentence(text: string): boolean {
   const start = text.slice(0, MAX_SENTENCE_CHARS)
   if (PAGE.test(start)) return true
@@ -77,7 +77,7 @@ const VAGUE_FIELDS = ['description', 'reason', 'info', 'detail']
 const OTHER_ANSWER_FIELDS = ['result', 'answer', 'reply', 'data', 'chunk', 'value', 'generation', 'outputText', 'audio']
 
 /**
- * Returns the error that stands in the place of a message, in a protocol whose messages are objects: a sentence, a page, an error
+ * Returns the error in place of a message, in a protocol whose messages are objects: a sentence, a page, an error
  * in JSON that was written as a string of JSON once more, or a `message` that says so, and nothing else.
  *
  * @param data parsed JSON, or a text that is not JSON

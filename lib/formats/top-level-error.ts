@@ -33,7 +33,7 @@ function failsWithoutWords(message: JsonObject): boolean {
   return hasStatus || hasCode || isFailedState(message) || saysNo(message) || isException(message.__type)
 }
 
-/** Returns whether nothing is said but that something failed. A job has an id, and more: somebody asked for its state. */
+/** Returns whether a message only says that something failed. A job has an id, and more: somebody asked for its state. */
 function isFailedState(message: JsonObject): boolean {
   const isAlone = Object.keys(message).every(
     (field) => field === 'state' || FIELDS_BESIDE_ERRORS.has(field) || isEmpty(message[field]),

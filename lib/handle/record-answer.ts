@@ -137,7 +137,7 @@ function isStorable(end: JournalEnd, exchange: Exchange, { head, bytes }: Record
   return head.framing === undefined && /\bjson\b/i.test(type) && !isFailed && hasAnswer(exchange)
 }
 
-/** Whether a body in one piece has anything of an answer, where a model writes one in a format that is known. */
+/** Returns whether a body in one piece has any part of an answer, if a model writes one in a known format. */
 function hasAnswer({ answer, client, path, format }: Exchange): boolean {
   if (format.isCustom || !generatesAt(client.method, path, format)) return true
   return answer.finishReason !== undefined || answer.usage !== undefined || answer.estimatedTokens > 0

@@ -302,7 +302,7 @@ export class RoutedExchange implements AttemptCallbacks {
     this.#controller.fail(error)
   }
 
-  /** A field: written where it is assigned to a property, V8 would make it, with all that it reaches, live as long as its old objects. */
+  /** A field, because V8 keeps a closure that is assigned to a property alive, with all that it reaches, as long as its old objects. */
   readonly #conclude = (record: ExchangeRecord): void => {
     const served = this.#served
     if (!served) return

@@ -79,7 +79,7 @@ export class SharedAnswer {
   }
 
   /**
-   * Makes this request the one whose answer others wait for, or answers with that of another that was faster.
+   * Makes this request the leader, for whose answer others wait, or answers with that of a faster leader.
    *
    * @param entry the journal's id of the answer to come
    * @returns whether this request has to be sent

@@ -43,7 +43,7 @@ export class WaitingConnection {
     this.#isCluster = isCluster(client)
     const keyPrefix = (client as unknown as Copyable).options?.keyPrefix
     this.#keyPrefix = this.#isIoredis && keyPrefix ? String(keyPrefix) : ''
-    // `ioredis` neither sends a call again, as it was told, nor rejects it.
+    // With these options, `ioredis` neither repeats a call nor rejects it.
     copy.on('close', () => this.#onClose?.())
     // The app's client says how long the process is needed.
     copy.on('connect', () => copy.stream?.unref?.())
