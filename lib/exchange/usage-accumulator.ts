@@ -1,8 +1,8 @@
 import {
-  type ChoiceState,
   type Counting,
   isFailure,
   MAX_ANSWER_ID_LENGTH,
+  MAX_MODEL_ID_LENGTH,
   mergeUsage,
   type ParsedMessage,
   type Progress,
@@ -11,14 +11,8 @@ import {
   tokensOf,
   type Usage,
 } from '../formats/index.js'
-import { append } from '../util/append.js'
 import { beginningOf } from '../util/beginning-of.js'
-
-/** OpenAI accepts no `n` above 128 (https://platform.openai.com/docs/api-reference/chat/create#chat_create-n). */
-const MAX_CHOICES = 128
-
-/** Bedrock's ids of models, which are the longest, have at most 2048 characters. */
-const MAX_WORD_LENGTH = 2048
+import { ChoiceEnds } from './choice-ends.js'
 
 /** Ids are remembered for long, and a part of one is none. */
 function usableId(id: string | undefined): string | undefined {
@@ -74,14 +68,9 @@ export class UsageAccumulator {
   #errorStatus: number | undefined
   /** The answer ended without a finish reason. */
   #isEnded = false
-  /** A message with content has been read after one with a finish reason. */
-  #hasReadAfterEnd = false
-  /** The choices whose finish reasons have been read, in the order of the messages, if any have. */
-  #readEnds: Set<number> | undefined
   /** Value of the estimate when a message was read with which all choices had ended. */
   #estimateAtEnd: number | undefined
-  /** Whether each choice that has begun has ended, by index. */
-  #choices: boolean[] = []
+  readonly #choices = new ChoiceEnds()
   /** Highest sequence number of a message, if the protocol has them. */
   sequenceNumber: number | undefined
   /** The body ended in the middle of its JSON, or of an event. */
@@ -164,9 +153,9 @@ export class UsageAccumulator {
 
   /** Adds a message. Earlier values stay unless this message replaces them. */
   add(reading: Reading, now: number): void {
-    if (reading.model) this.model = beginningOf(reading.model, MAX_WORD_LENGTH)
+    if (reading.model) this.model = beginningOf(reading.model, MAX_MODEL_ID_LENGTH)
     this.responseId ??= usableId(reading.responseId)
-    if (reading.finishReason) this.finishReason = beginningOf(reading.finishReason, MAX_WORD_LENGTH)
+    if (reading.finishReason) this.finishReason = beginningOf(reading.finishReason, MAX_MODEL_ID_LENGTH)
     if (reading.usage) this.usage = this.#withReported(reading.usage, reading.replacesUsage === true)
     this.billed = reading.billed ?? this.billed
     if (reading.usage?.outputTokens) this.#estimateWhenReported = this.estimatedTokens
@@ -221,7 +210,7 @@ export class UsageAccumulator {
 
   /** The last messages follow once more, in order: some of them have been read before. */
   rewind(): void {
-    this.#readEnds = undefined
+    this.#choices.rewind()
   }
 
   /** Adds one of the last messages, in order, after its text has been counted: only the later ones of them follow. */
@@ -241,32 +230,14 @@ export class UsageAccumulator {
     if (progress.isEnd) this.#isEnded = true
     const { sequenceNumber = -1 } = progress
     if (sequenceNumber > (this.sequenceNumber ?? -1)) this.sequenceNumber = sequenceNumber
-    // The first choice, which seemed to be the only one, may have ended unnoticed; if it has not, it occurs again.
-    if (progress.choices?.some(({ index }) => index > 0) && !this.hasSeveralChoices) {
-      this.#choices.length = 0
+    if (this.#choices.advance(progress.choices, reading, isGenerated(reading, progress)))
       this.#estimateAtEnd = undefined
-    }
-    const choices = progress.choices ?? [{ index: 0, isEnded: Boolean(reading.finishReason) }]
-    this.#trackEnds(choices, isGenerated(reading, progress))
-    if (progress.choices || reading.text || reading.finishReason) {
-      for (const { index, isEnded } of choices) this.#advanceChoice(index, isEnded)
-    }
     if (isContent(reading, progress)) this.contentAt = now
-  }
-
-  #trackEnds(choices: readonly ChoiceState[], hasContent: boolean): void {
-    const readEnds = this.#readEnds
-    if (hasContent && readEnds && choices.length > 0 && choices.every(({ index }) => readEnds.has(index))) {
-      this.#hasReadAfterEnd = true
-    }
-    for (const { index, isEnded } of choices) {
-      if (isEnded) this.#readEnds = (this.#readEnds ?? new Set()).add(index)
-    }
   }
 
   /** Whether several choices have begun: each then reports its own end. */
   get hasSeveralChoices(): boolean {
-    return this.#choices.length > 1
+    return this.#choices.count > 1
   }
 
   /**
@@ -274,13 +245,12 @@ export class UsageAccumulator {
    * choice.
    */
   get isComplete(): boolean {
-    return this.#hasLast || (this.finishReason !== undefined && !this.#choices.includes(false))
+    return this.#hasLast || (this.finishReason !== undefined && this.#choices.haveEnded)
   }
 
   /** Whether it did, for as many choices as were asked for: some providers send one after the other. */
   isCompleteFor(choices: number): boolean {
-    const begun = Math.max(1, this.#choices.length)
-    return this.#hasLast || (this.isComplete && begun >= Math.min(choices, MAX_CHOICES))
+    return this.#hasLast || (this.isComplete && this.#choices.haveBegun(choices))
   }
 
   get #hasLast(): boolean {
@@ -292,14 +262,7 @@ export class UsageAccumulator {
    * are not read, but all text is counted.
    */
   get hasContentAfterEnd(): boolean {
-    return this.#hasReadAfterEnd || this.estimatedTokens > (this.#estimateAtEnd ?? Number.POSITIVE_INFINITY)
-  }
-
-  #advanceChoice(index: number, isEnded: boolean): void {
-    if (index < 0 || index >= MAX_CHOICES) return
-    const hasEnded = isEnded || this.#choices[index] === true
-    if (index === this.#choices.length) this.#choices = append(this.#choices, hasEnded)
-    else this.#choices[index] = hasEnded
+    return this.#choices.hasContentAfterEnd || this.estimatedTokens > (this.#estimateAtEnd ?? Number.POSITIVE_INFINITY)
   }
 
   /** The reported usage. Of a total alone, the text that had passed is output, and the rest input. */

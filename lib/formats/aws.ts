@@ -4,6 +4,9 @@ import { dataEvent } from './data-event.js'
 import { textAt } from './fields.js'
 import type { FailureNotice } from './format.js'
 
+/** No provider's ids of models are longer than Bedrock's, which may be ARNs, in characters. */
+export const MAX_MODEL_ID_LENGTH = 2048
+
 /**
  * Members that Bedrock's protocols share: how they report failures, and that they need no terminator because they close
  * their streams themselves.

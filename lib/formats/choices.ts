@@ -1,6 +1,9 @@
 import { valueAt } from './fields.js'
 import type { ChoiceState } from './message.js'
 
+/** OpenAI accepts no `n` above 128 (https://platform.openai.com/docs/api-reference/chat/create#chat_create-n). */
+export const MAX_CHOICES = 128
+
 /**
  * Returns the choices that a message is about, if it shows that there are several.
  *

@@ -1,5 +1,7 @@
 export { answerRulesFor } from './answer-rules.js'
+export { MAX_MODEL_ID_LENGTH } from './aws.js'
 export { builtInFormats } from './built-ins.js'
+export { MAX_CHOICES } from './choices.js'
 export { answersInObjects, type CompleteFormat, complete, sendsObjects } from './complete.js'
 export {
   answerIdIn,
@@ -13,6 +15,7 @@ export {
 } from './conversation.js'
 export { statusOfError } from './error-status.js'
 export { errorText } from './error-text.js'
+export { isAside, isErrorEvent } from './event-names.js'
 export { isFailure } from './failed-finish.js'
 export { mayReportError } from './failures.js'
 export type {
@@ -52,6 +55,7 @@ export {
   hasCustomMethod,
   innerVersionPrefixes,
   isAboutResource,
+  MAX_BASE_SEGMENTS,
   mayHaveSlashes,
   mayHaveSpaces,
   versionPrefixes,

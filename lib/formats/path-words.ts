@@ -22,6 +22,12 @@ export const collections: ReadonlySet<string> = new Set([
   ...['model', 'models', 'tunedmodels', 'engines', 'deployments', 'endpoints', 'serving-endpoints', 'cachedcontents'],
 ])
 
+/**
+ * Maximum number of segments of a base path. No known one has as many: Vertex AI's has seven or so
+ * (`v1/projects/…/locations/…/publishers/…`), and Cloudflare's gateways have six.
+ */
+export const MAX_BASE_SEGMENTS = 12
+
 /** Words that may precede the version in a path, or take its place: `/openai/v1/…`, `/api/v1/…`. */
 export const versionPrefixes: readonly string[] = [
   ...new Set([...builtInFormats.flatMap(({ prefixes }) => prefixes), ...otherPrefixes]),

@@ -1,4 +1,10 @@
-import { collections, hasCustomMethod, innerVersionPrefixes, versionPrefixes } from '../formats/index.js'
+import {
+  collections,
+  hasCustomMethod,
+  innerVersionPrefixes,
+  MAX_BASE_SEGMENTS,
+  versionPrefixes,
+} from '../formats/index.js'
 
 /** A compiled string rule of `endpoints`. */
 export interface PathRule {
@@ -18,10 +24,6 @@ function anyOf(words: readonly string[]): string {
 
 /** Segments that a base path may have: versions, names and ids; nothing that servers could read differently. */
 const PLAIN = /^(?:v\d+(?:\.\d+)?(?:(?:alpha|beta)\d*)?|(?![vV](?:\d|$))[\w.:@-]+(?<!\.))$/
-
-// No known base path is longer: Vertex AI's has six segments (`v1/projects/…/locations/…/publishers/…`), and so has
-// that of Cloudflare's gateways.
-const MAX_BASE_SEGMENTS = 12
 
 // A rule looks like `chat/completions`, `GET files/*` or `POST **/models/*:predict`. It matches below any version
 // prefix, and below any base path if it starts with `**`. `*` matches at least one character within a segment, but

@@ -1,4 +1,5 @@
 import type { TargetModels } from '../api/targets.js'
+import { MAX_MODEL_ID_LENGTH } from '../formats/index.js'
 import { isObject } from '../json/json.js'
 import { MAX_MODEL_LENGTH, withoutWildcard } from './models.js'
 import { invalidOption } from './validate.js'
@@ -17,9 +18,6 @@ export interface TargetModelRules {
   /** The provider calls some models otherwise than clients do. */
   readonly renames: boolean
 }
-
-/** Bedrock's ids, which may be ARNs, have at most this many characters. */
-const MAX_PROVIDER_NAME = 2048
 
 const TAKES =
   "a list of names, RegExps and maps, or a map from the client's name of a model to the provider's: { fast: 'gpt-4.1-mini' }"
@@ -105,7 +103,7 @@ const DOTS = /(?:^|\/)\.{0,2}(?:[;/]|$)/
 /** Checks that a name is safe in a path, because some protocols name the model there. */
 function checkedProviderName(option: string, name: unknown): string {
   if (typeof name !== 'string' || name === '') invalidOption(option, name, "the provider's name of a model")
-  if (name.length > MAX_PROVIDER_NAME || UNSAFE.test(name) || DOTS.test(name)) {
+  if (name.length > MAX_MODEL_ID_LENGTH || UNSAFE.test(name) || DOTS.test(name)) {
     invalidOption(option, name, 'a name that can stand in a path: without \\ % ? #, control characters, // and ..')
   }
   return name

@@ -1,5 +1,5 @@
 import { AiProxyError } from '../api/errors.js'
-import { mayHaveSlashes, mayHaveSpaces } from '../formats/index.js'
+import { MAX_MODEL_ID_LENGTH, mayHaveSlashes, mayHaveSpaces } from '../formats/index.js'
 import { memoize } from '../util/memoize.js'
 
 /** The part of a URL that says where at the provider a request goes. */
@@ -14,8 +14,8 @@ export interface ProviderPath {
 
 // RFC 9110, 4.1: recipients should accept at least 8000 octets.
 const MAX_PATH_LENGTH = 8192
-// Bedrock's model ids, which may be ARNs, have at most 2048 characters, some of them encoded.
-const MAX_SEGMENT_LENGTH = 4096
+// Some characters of a model's id are percent-encoded.
+const MAX_SEGMENT_LENGTH = 2 * MAX_MODEL_ID_LENGTH
 
 // Characters allowed in a path (RFC 3986, 3.3): no backslash, no space, no control character, nothing beyond ASCII.
 const PATH = /^\/[\w\-.~!$&'()*+,;=:@%/]*$/

@@ -47,7 +47,7 @@ export const metering = mutationsOf(
     ],
     ['index < 0 || index >= MAX_CHOICES', 'index < 0', 'test/exchange/usage-accumulator.test.ts'],
     [
-      'this.#hasLast || (this.finishReason !== undefined && !this.#choices.includes(false))',
+      'this.#hasLast || (this.finishReason !== undefined && this.#choices.haveEnded)',
       'this.#hasLast || this.finishReason !== undefined',
       'test/exchange/usage-accumulator.test.ts',
       'test/metering/stream-meter.test.ts',
