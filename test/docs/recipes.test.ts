@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { after, before, beforeEach, describe, test } from 'node:test'
+import { describe, test } from 'node:test'
 import { promisify } from 'node:util'
 import { Sha256 } from '@aws-crypto/sha256-js'
 import { SignatureV4 } from '@smithy/signature-v4'
 import { Events, post } from '../e2e/support/client.js'
-import { type Call, type Owner, type Provider, startProvider } from '../e2e/support/provider.js'
+import { type Call, startProvider } from '../e2e/support/provider.js'
 import { type Block, pages } from './pages.js'
-import { type Running, start, startTogether, write } from './running.js'
+import { RecipeProvider } from './recipe-provider.js'
+import { start, write } from './running.js'
 import { makeWorkshop } from './workshop.js'
 
 /** A recipe's block of code. */
@@ -44,28 +45,8 @@ describe('the recipes work as described', () => {
       .find(({ page, heading }) => page === 'docs/options.md' && heading === 'errors')!,
     members: pages.flatMap((page) => page.blocks).find(({ code }) => code.includes('ai.abort('))!,
   }
-  const cleaning: (() => unknown)[] = []
-  const owner: Owner = { after: (clean) => void cleaning.unshift(clean as () => unknown) }
-  const ok = (call: Call) => void call.text.then(() => call.json(200, {}))
-  let provider: Provider
-  let running: (block: Block) => Promise<Running>
-  /** How the provider answers. */
-  let answer: (call: Call) => unknown = ok
-  before(async () => {
-    const workshop = makeWorkshop()
-    cleaning.push(workshop.remove)
-    provider = await startProvider(owner, { onCall: (call) => answer(call) })
-    running = startTogether(owner, Object.values(blocks), workshop.folder, provider.url)
-  })
-  beforeEach(() => {
-    answer = ok
-  })
-  after(async () => {
-    for (const clean of cleaning) await clean()
-  })
-
-  /** What the provider got last. */
-  const last = () => provider.calls.at(-1)!
+  const provider = new RecipeProvider(Object.values(blocks))
+  const running = (block: Block) => provider.running(block)
 
   test('hooks: the system prompt is in every request that generates', async () => {
     const { url } = await running(blocks.hooks)
@@ -79,7 +60,7 @@ describe('the recipes work as described', () => {
       ['responses', { model, input: 'Hi', instructions: 'Be kind.' }, /"Answer in one paragraph\.\\nBe kind\."/],
     ] as const) {
       assert.equal((await post(`${url}/ai/v1/${at}`, body)).status, 200)
-      assert.match(await last().text, place)
+      assert.match(await provider.last.text, place)
     }
     assert.equal((await post(`${url}/ai/v1/completions`, { model, prompt: 'Hi' })).status, 404)
   })
@@ -118,10 +99,10 @@ describe('the recipes work as described', () => {
 
   test('budget: a user who has spent it gets 429, another user does not', async () => {
     const { url } = await running(blocks.budget)
-    answer = used(199_999, 1)
+    provider.answer = used(199_999, 1)
     const ask = (user: string) => statusOf(url, { 'x-user': user })
     assert.equal(await ask('ann'), 200)
-    assert.match(await last().text, /"max_tokens":4000|"max_completion_tokens":4000/)
+    assert.match(await provider.last.text, /"max_tokens":4000|"max_completion_tokens":4000/)
     const spent = await post(`${url}/ai/v1/chat/completions`, { model, messages }, { headers: { 'x-user': 'ann' } })
     assert.deepEqual([spent.status, spent.headers.get('x-should-retry')], [429, 'false'])
     assert.match(await spent.text(), /"code":"quota_exceeded"/)
@@ -138,7 +119,7 @@ describe('the recipes work as described', () => {
 
   test('free and paid: each tier has its models and its tokens', async () => {
     const { url } = await running(blocks.tiers)
-    answer = used(19_000, 500)
+    provider.answer = used(19_000, 500)
     assert.equal(await statusOf(url, { 'x-user': 'ann' }, 'gpt-4.1'), 200)
     assert.equal(await statusOf(url, { 'x-user': 'ann' }), 200)
     assert.equal(await statusOf(url, { 'x-user': 'bob' }, 'gpt-4.1'), 403)
@@ -150,8 +131,8 @@ describe('the recipes work as described', () => {
     const { url } = await running(blocks.keys)
     const withKey = (key: string) => ({ authorization: `Bearer ${key}` })
     assert.equal(await statusOf(url, withKey('example-key-for-ada')), 200)
-    assert.equal(last().headers.authorization, 'Bearer the-openai-api-key')
-    assert.doesNotMatch(JSON.stringify(last().headers), /example-key/)
+    assert.equal(provider.last.headers.authorization, 'Bearer the-openai-api-key')
+    assert.doesNotMatch(JSON.stringify(provider.last.headers), /example-key/)
     assert.equal(await statusOf(url, withKey('example-key-for-bob')), 401)
     assert.equal(await statusOf(url, {}), 401)
   })
@@ -166,7 +147,7 @@ describe('the recipes work as described', () => {
   test('resume and cache on several machines: answers go on if Redis cannot be reached', async () => {
     for (const block of [blocks.resuming, blocks.cached]) {
       const { url } = await running(block)
-      answer = (call) => call.sse([chunk('Hi'), finish]).end('data: [DONE]\n\n')
+      provider.answer = (call) => call.sse([chunk('Hi'), finish]).end('data: [DONE]\n\n')
       const headers = { 'x-user': 'ann' }
       const response = await post(`${url}/ai/v1/chat/completions`, { model, messages, stream: true }, { headers })
       const text = (await response.text()).replace(/^id: .*\n/gm, '')
@@ -189,8 +170,8 @@ describe('the recipes work as described', () => {
       return post(`${url}/ai/v1/chat/completions`, { model, messages }, { headers })
     }
     assert.equal((await ask('ann')).status, 200)
-    assert.equal(last().headers.authorization, 'Bearer key of ann')
-    assert.doesNotMatch(JSON.stringify(last().headers), /of-the-client/)
+    assert.equal(provider.last.headers.authorization, 'Bearer key of ann')
+    assert.doesNotMatch(JSON.stringify(provider.last.headers), /of-the-client/)
     assert.equal((await ask('bob')).status, 403)
   })
 
@@ -198,11 +179,11 @@ describe('the recipes work as described', () => {
     const { url, prints } = await running(blocks.cost)
     const prompt_tokens_details = { cached_tokens: 600_000 }
     const usage = { prompt_tokens: 1_000_000, completion_tokens: 500_000, prompt_tokens_details }
-    answer = (call) => void call.text.then(() => call.json(200, { usage }))
+    provider.answer = (call) => void call.text.then(() => call.json(200, { usage }))
     await (await post(`${url}/ai/v1/chat/completions`, { model, messages })).text()
     // 400,000 at 0.4, 600,000 at 0.1, 500,000 at 1.6 dollars a million.
     await prints(/"model":"gpt-4\.1-mini","dollars":1\.02,"isEstimated":false/)
-    answer = (call) => void call.text.then(() => call.json(500, { error: { message: 'no' } }))
+    provider.answer = (call) => void call.text.then(() => call.json(500, { error: { message: 'no' } }))
     await (await post(`${url}/ai/v1/chat/completions`, { model, messages })).text()
     await prints(/"model":"gpt-4\.1-mini","dollars":0,"isEstimated":false/)
   })
@@ -213,11 +194,11 @@ describe('the recipes work as described', () => {
     const own = { api_base: 'https://evil.site', api_key: 'sk-evil', user_config: { model_list: [] } }
     const body = { model: 'fast', messages, ...own, extra_body: own }
     assert.equal((await post(`${url}/ai/v1/chat/completions`, body, { headers })).status, 200)
-    const sent = last().headers
+    const sent = provider.last.headers
     assert.equal(sent['x-litellm-end-user-id'], 'ann')
     assert.equal(sent['x-litellm-customer-id'], undefined)
     assert.equal(sent.authorization, 'Bearer the-litellm-key')
-    assert.doesNotMatch(await last().text, /evil|api_key|user_config/)
+    assert.doesNotMatch(await provider.last.text, /evil|api_key|user_config/)
     const other = await post(`${url}/ai/v1/chat/completions`, { ...body, model: 'gpt-4' }, { headers })
     assert.equal(other.status, 403)
   })
@@ -242,7 +223,7 @@ describe('the recipes work as described', () => {
   test('redaction: secrets are found even if split over events, and the client gets every byte', async () => {
     const { url, printed, prints } = await running(blocks.redaction)
     const pieces = ['Use sk-pro', 'j-4f9a8b', '7c6d5e4f3a and write to ann@exa', 'mple.com.']
-    answer = (call) => call.sse([...pieces.map(chunk), finish]).end('data: [DONE]\n\n')
+    provider.answer = (call) => call.sse([...pieces.map(chunk), finish]).end('data: [DONE]\n\n')
     const content = 'My key is ghp_0123456789abcdef, my card 4111 1111 1111 1111.'
     const request = { model, stream: true, messages: [{ role: 'user', content }] }
     const text = await (await post(`${url}/ai/v1/chat/completions`, request)).text()
@@ -270,7 +251,7 @@ describe('the recipes work as described', () => {
       [429, 40],
       [500, 50],
     ] as const) {
-      answer = (call) =>
+      provider.answer = (call) =>
         void call.text.then(() => call.json(status, status === 200 ? {} : { error: { message: 'no' } }))
       await (await post(`${url}/ai/v1/chat/completions`, { model, messages })).text()
       await prints(new RegExp(`"level":${level},.*"providerStatus":${status}`))
@@ -282,7 +263,7 @@ describe('the recipes work as described', () => {
     const body = { messages: [{ role: 'user', content: [{ text: 'Hello' }] }] }
     const at = '/model/anthropic.claude%3A0/converse'
     assert.equal((await post(`${url}/bedrock${at}`, body)).status, 200)
-    const { url: path, headers } = last()
+    const { url: path, headers } = provider.last
     assert.equal(path, at)
     const hostname = 'bedrock-runtime.the-aws-region.amazonaws.com'
     const credentials = { accessKeyId: 'id', secretAccessKey: 'secret' }
@@ -293,7 +274,7 @@ describe('the recipes work as described', () => {
       hostname,
       path,
       headers: { host: hostname },
-      body: await last().text,
+      body: await provider.last.text,
     }
     const [, date] = /^(\d{8}T\d{6}Z)$/.exec(String(headers['x-amz-date'])) ?? []
     const iso = date!.replace(/(....)(..)(..)T(..)(..)(..)Z/, '$1-$2-$3T$4:$5:$6Z')
@@ -312,7 +293,7 @@ describe('the recipes work as described', () => {
 
   test('the members list, count and end an exchange by its id', async () => {
     const { url } = await running(blocks.members)
-    answer = (call) => void call.sse([chunk('Hello')])
+    provider.answer = (call) => void call.sse([chunk('Hello')])
     const stream = new Events(await post(`${url}/ai/v1/chat/completions`, { model, stream: true, messages }))
     assert.equal(await stream.next(), chunk('Hello'))
     const get = async (at: string) => (await fetch(`${url}/admin/${at}`)).json()
@@ -322,7 +303,7 @@ describe('the recipes work as described', () => {
     const abort = () => fetch(`${url}/admin/abort/${exchange!.id}`, { method: 'POST' })
     assert.equal((await abort()).status, 204)
     assert.match((await stream.rest()).join(''), /"code":"aborted"/)
-    await last().gone
+    await provider.last.gone
     assert.equal((await abort()).status, 404)
   })
 })

@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict'
-import { after, before, beforeEach, describe, test } from 'node:test'
+import { describe, test } from 'node:test'
 import { Events, post } from '../e2e/support/client.js'
-import { type Call, type Owner, type Provider, startProvider } from '../e2e/support/provider.js'
+import type { Call } from '../e2e/support/provider.js'
 import { type Block, pages } from './pages.js'
-import { type Running, startTogether } from './running.js'
-import { makeWorkshop } from './workshop.js'
+import { RecipeProvider } from './recipe-provider.js'
 
 const blockOf = (page: string): Block => pages.find(({ file }) => file === `docs/recipes/${page}.md`)!.blocks[0]!
 const messages = [{ role: 'user', content: 'Hello' }]
@@ -18,25 +17,9 @@ describe('the recipes with several targets work as described', () => {
     canary: blockOf('canary'),
     colours: blockOf('blue-green'),
   }
-  const cleaning: (() => unknown)[] = []
-  const owner: Owner = { after: (clean) => void cleaning.unshift(clean as () => unknown) }
-  const ok = (call: Call) => void call.text.then(() => call.json(200, {}))
   /** All targets are at its address. */
-  let provider: Provider
-  let running: (block: Block) => Promise<Running>
-  let answer: (call: Call) => unknown = ok
-  before(async () => {
-    const workshop = makeWorkshop()
-    cleaning.push(workshop.remove)
-    provider = await startProvider(owner, { onCall: (call) => answer(call) })
-    running = startTogether(owner, Object.values(blocks), workshop.folder, provider.url)
-  })
-  beforeEach(() => {
-    answer = ok
-  })
-  after(async () => {
-    for (const clean of cleaning) await clean()
-  })
+  const provider = new RecipeProvider(Object.values(blocks))
+  const running = (block: Block) => provider.running(block)
 
   /** Asks for a model. @returns what the provider was asked for it, in order */
   async function ask(url: string, model: string, headers: Record<string, string> = {}) {
@@ -53,7 +36,7 @@ describe('the recipes with several targets work as described', () => {
 
   test('Azure answers if OpenAI limits requests, and gets the next ones at once', async () => {
     const { url } = await running(blocks.azure)
-    answer = limited(({ headers }) => headers.authorization !== undefined)
+    provider.answer = limited(({ headers }) => headers.authorization !== undefined)
     const first = await ask(url, 'gpt-4.1-mini')
     assert.equal(first.status, 200)
     assert.deepEqual(first.models, ['gpt-4.1-mini', 'our-mini'])
@@ -70,7 +53,7 @@ describe('the recipes with several targets work as described', () => {
   test('the second key takes the requests of one that is limited', async () => {
     const { url } = await running(blocks.keys)
     const keys: unknown[] = []
-    answer = (call) => {
+    provider.answer = (call) => {
       keys.push(call.headers['x-api-key'])
       limited(({ headers }) => headers['x-api-key'] === 'the-anthropic-api-key')(call)
     }
@@ -121,7 +104,7 @@ describe('the recipes with several targets work as described', () => {
     const chunk = (delta: object, finish_reason: string | null = null) =>
       `data: ${JSON.stringify({ choices: [{ index: 0, delta, finish_reason }] })}\n\n`
     const streams: Call[] = []
-    answer = (call) => streams.push(call.sse([chunk({ content: 'Hi' })]))
+    provider.answer = (call) => streams.push(call.sse([chunk({ content: 'Hi' })]))
     const open = async () => {
       const stream = new Events(await post(url + path, { model: 'm', stream: true, messages }))
       await stream.next()
