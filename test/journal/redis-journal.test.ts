@@ -140,13 +140,7 @@ describe('a journal in Redis', { skip: withoutRedis }, () => {
         const [one, two] = [await journalOf(t, name), await journalOf(t, name)]
         const told = new Told()
         const writer = one.create(entryOf('a'), told)
-        const readers = (count: number) => {
-          const isSo = new Promise<void>((resolve) => {
-            told.onAny = () => writer.readers === count && resolve()
-            told.onAny()
-          })
-          return within(isSo, `${count} readers`)
-        }
+        const readers = (count: number) => told.until(() => writer.readers === count, `${count} readers`)
         await one.read('a', 0, 1)
         two.watch('a', () => {})
         await readers(1)
@@ -160,13 +154,7 @@ describe('a journal in Redis', { skip: withoutRedis }, () => {
         const [one, two] = [await journalOf(t, name), await journalOf(t, name)]
         const told = new Told()
         const writer = one.create(entryOf('a'), told)
-        const readers = (count: number) => {
-          const isSo = new Promise<void>((resolve) => {
-            told.onAny = () => writer.readers === count && resolve()
-            told.onAny()
-          })
-          return within(isSo, `${count} readers`)
-        }
+        const readers = (count: number) => told.until(() => writer.readers === count, `${count} readers`)
         await one.read('a', 0, 1)
         two.watch('a', () => {})
         await readers(1)

@@ -1,4 +1,5 @@
 import type { JournalBatch, JournalWriterCallbacks, NewJournalEntry } from '../../lib/api/journal.js'
+import { within } from '../e2e/support/waiting.js'
 
 /** Returns a batch of events, from their texts. */
 export function batchOf(first: number, ...events: (string | Buffer)[]): JournalBatch {
@@ -22,7 +23,16 @@ export class Told implements JournalWriterCallbacks {
   readers = 0
   readonly failures: unknown[] = []
   /** Called after each of them. */
-  onAny = () => {}
+  onAny: () => unknown = () => {}
+
+  /** Waits until something holds that a writer is told of. */
+  until(isSo: () => boolean, what: string): Promise<void> {
+    const reached = new Promise<void>((resolve) => {
+      this.onAny = () => isSo() && resolve()
+      this.onAny()
+    })
+    return within(reached, what)
+  }
 
   onStop(): void {
     this.stops++
