@@ -1,13 +1,11 @@
-import http, { type Agent, type AgentOptions, type ClientRequest } from 'node:http'
+import http, { type Agent, type AgentOptions, type IncomingMessage } from 'node:http'
 import https from 'node:https'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { SecureContextOptions } from 'node:tls'
 import { debug } from '../util/debug.js'
 import { Connection } from './connection.js'
-
-// Load balancers usually close idle connections after 60 s. Closing ours earlier means few requests meet a closed one.
-const MAX_IDLE_MS = 30_000
+import { IdleConnections } from './idle-connections.js'
 
 /** Size of Node's reads from a socket. */
 const READ_BYTES = 64 * 1024
@@ -63,11 +61,9 @@ function readIntoOneBuffer(agent: Agent): void {
   }
 }
 
-/** The agent's hooks for pooled connections: https://nodejs.org/api/http.html#agentkeepsocketalivesocket */
+/** The agent's hook for pooled connections: https://nodejs.org/api/http.html#agentkeepsocketalivesocket */
 interface Pool {
-  readonly options: { timeout?: number | undefined }
-  keepSocketAlive(socket: Socket): boolean
-  reuseSocket(socket: Socket, request: ClientRequest): void
+  keepSocketAlive(socket: Socket & { readonly _httpMessage?: { readonly res?: IncomingMessage } }): boolean
 }
 
 /**
@@ -76,16 +72,11 @@ interface Pool {
  */
 function limitIdleTime(agent: Agent): void {
   const pool = agent as unknown as Pool
-  const { keepSocketAlive, reuseSocket } = pool
+  const idle = new IdleConnections(agent)
+  const { keepSocketAlive } = pool
   pool.keepSocketAlive = (socket) => {
-    // Node then sets this timeout, or the shorter one that the provider asks for (`keep-alive: timeout=…`).
-    pool.options.timeout = MAX_IDLE_MS
     const isKept = keepSocketAlive.call(agent, socket)
-    pool.options.timeout = undefined
+    if (isKept) idle.add(socket, socket._httpMessage?.res)
     return isKept
-  }
-  pool.reuseSocket = (socket, request) => {
-    socket.setTimeout(0)
-    reuseSocket.call(agent, socket, request)
   }
 }

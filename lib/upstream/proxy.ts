@@ -1,4 +1,4 @@
-import type { ClientRequest, IncomingMessage } from 'node:http'
+import type { ClientRequest, IncomingMessage, ServerResponse } from 'node:http'
 import { createProxyMiddleware } from 'http-proxy-middleware'
 import type { ProxyOptions } from '../api/provider-options.js'
 import { createAgent } from './agent.js'
@@ -15,8 +15,10 @@ export interface UpstreamProxy extends Route {
   close(): void
 }
 
-/** Events of http-proxy-middleware's server, the same in versions 3 and 4. */
-interface ProxyEvents {
+/** What is used of http-proxy-middleware's server, the same in versions 3 and 4. */
+interface ProxyServer {
+  /** Sends a request. In version 4, it returns a promise. */
+  web(req: IncomingMessage, res: ServerResponse, settings: object): unknown
   on(event: 'start', listener: (req: object) => void): unknown
   on(event: 'proxyReq', listener: (upstream: ClientRequest, req: object) => void): unknown
   on(event: 'proxyRes', listener: (response: IncomingMessage, req: object) => void): unknown
@@ -43,7 +45,7 @@ export function createUpstreamProxy(origin: string, options: ProxyOptions, maxSo
     starting = undefined
     attempt?.handleCreated(upstream)
   }
-  const connectAttempts = (server: ProxyEvents) => {
+  const connectAttempts = (server: ProxyServer) => {
     if (isViaProxy) {
       server.on('start', (req) => {
         starting = attemptOf(req)
@@ -54,23 +56,48 @@ export function createUpstreamProxy(origin: string, options: ProxyOptions, maxSo
     server.on('error', (error, req) => attemptOf(req)?.handleError(error))
     server.on('econnreset', (error, req) => attemptOf(req)?.handleError(error))
   }
-  const handle = createProxyMiddleware({
+  const settings = {
     changeOrigin: true,
     ...proxyOptions,
     agent: isViaProxy ? withRequestHook(agent, notifyCreated) : agent,
     target: parsedTarget(origin),
+    // An attempt sets its path itself: there is no need to parse the URL and put it together again.
+    toProxy: true,
     selfHandleResponse: true,
-    ejectPlugins: true,
-    plugins: [connectAttempts as never],
-  })
+  }
+  const server = setUpServer(settings)
+  connectAttempts(server)
   return {
-    handle: handle as Middleware,
+    handle: handlerOf(server, settings),
     origin,
     mayUseProxy: isViaProxy,
     closeIdle: () => {
       for (const socket of Object.values(ownAgent?.freeSockets ?? {}).flat()) socket?.destroy()
     },
     close: () => ownAgent?.destroy(),
+  }
+}
+
+/** Returns the server of a new http-proxy-middleware, to which none of its own handlers listen. */
+function setUpServer(settings: object): ProxyServer {
+  const servers: ProxyServer[] = []
+  const keep = (server: unknown) => servers.push(server as ProxyServer)
+  createProxyMiddleware({ ...settings, ejectPlugins: true, plugins: [keep] })
+  return servers[0]!
+}
+
+/**
+ * Hands requests to the server at once. The middleware in front of it would parse each URL once more, and wait for
+ * options that are not set.
+ */
+function handlerOf(server: ProxyServer, settings: object): Middleware {
+  return (req, res, next) => {
+    try {
+      const sent = server.web(req, res, settings)
+      if (sent instanceof Promise) sent.catch(next)
+    } catch (error) {
+      next(error)
+    }
   }
 }
 
