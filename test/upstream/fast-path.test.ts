@@ -31,7 +31,7 @@ function otherNode(t: TestContext): Socket[] {
   t.mock.method(ClientRequest.prototype, 'emit', function (this: ClientRequest, event: string, ...args: unknown[]) {
     const [socket] = args as [Socket]
     // The test's own client has connections of its own.
-    if (event === 'socket' && this.path.startsWith('/v1/')) {
+    if (event === 'socket' && this.path.endsWith(openai.path)) {
       sockets.push(socket)
       readByReadable(socket)
     }
@@ -70,7 +70,7 @@ describe('fastPath', () => {
       const sockets: Socket[] = []
       const { emit } = ClientRequest.prototype
       t.mock.method(ClientRequest.prototype, 'emit', function (this: ClientRequest, event: string, ...args: unknown[]) {
-        if (event === 'socket' && this.path.startsWith('/v1/')) sockets.push(args[0] as Socket)
+        if (event === 'socket' && this.path.endsWith(openai.path)) sockets.push(args[0] as Socket)
         return emit.call(this, event, ...args)
       })
       const app = await startApp(t, { target: provider.url, proxy })
