@@ -61,8 +61,6 @@ export function createUpstreamProxy(origin: string, options: ProxyOptions, maxSo
     ...proxyOptions,
     agent: isViaProxy ? withRequestHook(agent, notifyCreated) : agent,
     target: parsedTarget(origin),
-    // An attempt sets its path itself, before the head is written: nothing has to parse the URL and put it together again.
-    toProxy: true,
     selfHandleResponse: true,
   }
   const server = setUpServer(settings)
