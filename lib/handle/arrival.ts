@@ -1,7 +1,6 @@
 import type { AsyncResource } from 'node:async_hooks'
 import { AiProxyError, isA, toFailure } from '../api/errors.js'
 import type { Exchange } from '../exchange/exchange.js'
-import { AsyncFilterError } from '../options/forward-headers.js'
 import { BodyConsumedError } from '../request/parsed-body.js'
 import type { ResponseController } from '../response/response-controller.js'
 import type { Runnable } from '../scheduling/turns.js'
@@ -35,7 +34,6 @@ export class Arrival implements Runnable {
     // Work that stops because the exchange has ended is not a failure of its own.
     if (this.#exchange.isSettled && isA(AiProxyError, thrown) && thrown.code === 'aborted') return
     if (isA(BodyConsumedError, thrown)) warnings.report('AI_PROXY_BODY_CONSUMED')
-    if (isA(AsyncFilterError, thrown)) warnings.report('AI_PROXY_ASYNC_FORWARD_HEADERS')
     this.#controller.fail(toFailure(thrown))
   }
 }

@@ -24,8 +24,6 @@ const warnings: Readonly<Record<SetupWarningCode, string>> = {
   AI_PROXY_PRICE_UNKNOWN:
     'A model that the options list has no price in `prices`: its exchanges have no cost, and limits on money refuse them. ' +
     'Add its price, or set unknownPrice.',
-  AI_PROXY_ASYNC_FORWARD_HEADERS:
-    'forwardHeaders is a function that returns a promise, and every request fails with 500: it must return true or false synchronously.',
   AI_PROXY_TRUST_PROXY:
     "Requests come through a reverse proxy (x-forwarded-for), and the app's `trust proxy` is not set: req.ip is the proxy's.",
 }

@@ -1,21 +1,18 @@
-import type { HookedExchange } from '../api/hooks.js'
 import type { AiProxyOptions } from '../api/options.js'
 import { builtInFormats, otherRequestHeaders, sdkHeaders } from '../formats/index.js'
 import { isHopByHop } from '../util/hop-by-hop.js'
 import { matcherOf } from '../util/matcher-of.js'
 import { memoize } from '../util/memoize.js'
+import { ignoreRejection } from '../util/promises.js'
 import { isCredentialHeader } from './credential-names.js'
 import type { ExchangeSource } from './exchange-source.js'
+import { HookFault } from './hook-errors.js'
 import { invalidOption } from './validate.js'
-/**
- * Returns whether a client header, given by its lower-case name, is forwarded to the provider.
- *
- * @throws AsyncFilterError
- */
-export type HeaderFilter = (name: string, exchange: ExchangeSource) => boolean
 
-/** A `forwardHeaders` function returned a promise, which cannot be awaited here. */
-export class AsyncFilterError extends TypeError {}
+type FilterFunction = Extract<AiProxyOptions['forwardHeaders'], (...args: never[]) => unknown>
+
+/** Returns whether a client header, given by its lower-case name, is forwarded to the provider. */
+export type HeaderFilter = (name: string, exchange: ExchangeSource) => boolean
 
 /**
  * Client headers that are forwarded by default; `*` matches any rest. None is a credential. They control how the answer
@@ -104,7 +101,7 @@ export function compileForwardHeaders(
   // Headers about the client's origin are forwarded only if the app names them: the client can forge them.
   const isForbiddenUnnamed = (name: string) => isForbidden(name) || ORIGINS.test(plain(name))
   if (typeof option === 'function') {
-    return (name, exchange) => !isForbiddenUnnamed(name) && callFilter(option, name, exchange.hookView())
+    return (name, exchange) => !isForbiddenUnnamed(name) && option(name, exchange.hookView()) === true
   }
   if (option !== undefined && !(Array.isArray(option) && option.every((name) => typeof name === 'string'))) {
     invalidOption('forwardHeaders', option, 'a list of header names, or a function of a name')
@@ -128,17 +125,13 @@ export function compileForwardHeaders(
   return memoize((name) => exact.has(name) || (matches(name) && !isForbiddenUnnamed(name)))
 }
 
-/** Calls the app's function, which must answer synchronously: a promise is neither yes nor no. */
-function callFilter(
-  filter: (name: string, exchange: HookedExchange) => unknown,
-  name: string,
-  exchange: HookedExchange,
-): boolean {
-  const answer = filter(name, exchange)
-  if (typeof answer === 'object' && answer !== null && 'then' in answer) {
-    // Nobody awaits the promise, and an unhandled rejection would end the process.
-    Promise.resolve(answer).catch(() => {})
-    throw new AsyncFilterError('forwardHeaders returned a promise: it must return true or false synchronously')
+/** Wraps the app's function so that it throws a {@link HookFault} if it returns a promise, which is neither yes nor no. */
+export function withoutPromises(filter: FilterFunction): FilterFunction {
+  return (name, exchange) => {
+    const answer: unknown = filter(name, exchange)
+    if (ignoreRejection(answer)) {
+      throw new HookFault('forwardHeaders must return true or false at once; got a promise')
+    }
+    return answer === true
   }
-  return answer === true
 }

@@ -10,7 +10,7 @@ import { defaults } from './defaults.js'
 import { compileEndpoints } from './endpoints.js'
 import { checkedEstimate } from './estimate-tokens.js'
 import { resolveFormat } from './format.js'
-import { compileForwardHeaders } from './forward-headers.js'
+import { compileForwardHeaders, withoutPromises } from './forward-headers.js'
 import { HookErrors } from './hook-errors.js'
 import { compileIdentify } from './identify.js'
 import { checkJsonValue } from './json-value.js'
@@ -194,7 +194,7 @@ function watchedFilter(
   hookErrors: HookErrors,
 ): AiProxyOptions['forwardHeaders'] {
   return typeof option === 'function'
-    ? hookErrors.reporting('forwardHeaders', option, (_, exchange) => exchange)
+    ? hookErrors.reporting('forwardHeaders', withoutPromises(option), (_, exchange) => exchange)
     : option
 }
 

@@ -1,6 +1,5 @@
 /** The codes of the warnings about a set-up in which streams do not work as they should. */
 export const setupWarningCodes = [
-  'AI_PROXY_ASYNC_FORWARD_HEADERS',
   'AI_PROXY_BODY_CONSUMED',
   'AI_PROXY_CANNOT_FLUSH',
   'AI_PROXY_KEEP_ALIVE',

@@ -120,7 +120,7 @@ describe('an async forwardHeaders function', () => {
       const response = await post(app.url + openai.path, openai.request)
       assert.equal(response.status, 500)
       assert.equal(openai.errorIn(await response.json()).code, 'internal_error')
-      await until(() => warned.includes('AI_PROXY_ASYNC_FORWARD_HEADERS'), 'the warning')
+      await until(() => warned.includes('AI_PROXY_HOOK_THREW'), 'the warning')
       assert.equal((await app.record()).code, 'internal_error')
       assert.equal(provider.connections.length, 0)
       assert.deepEqual(rejections, [])

@@ -94,6 +94,7 @@ const misuses: readonly [what: string, hook: HookName, status: number, options: 
   ['nothing', 'auth', 500, { auth: { headers: { authorization: () => undefined } } }],
   ['a promise of nothing', 'auth', 500, { auth: { query: { key: async () => undefined } } }],
   ['what no header can carry', 'auth', 500, { auth: { headers: { authorization: () => 'hunter2\n' } } }],
+  ['a promise', 'forwardHeaders', 500, { forwardHeaders: (async () => true) as never }],
   ['NaN', 'estimateTokens', 200, { estimateTokens: () => Number.NaN }],
   ['a promise', 'estimateTokens', 200, { estimateTokens: async () => 3 }],
   ['a header that is not a string', 'observers', 200, { observers: [{ onRequest: () => ({ a: 1 }) }] }],
