@@ -6,6 +6,7 @@ import { type HookErrors, HookFault } from '../options/hook-errors.js'
 import { headerFault } from '../util/header-fault.js'
 import { memoize } from '../util/memoize.js'
 import { catchRejection } from '../util/promises.js'
+import { kindOf } from '../util/shown.js'
 import type { AttemptEntry } from './attempts.js'
 import type { Exchange } from './exchange.js'
 
@@ -101,7 +102,9 @@ function checkHeaders(
 ): Readonly<Record<string, string>> | undefined {
   if (headers === undefined) return undefined
   const isPromise = catchRejection(headers, report)
-  if (!isObject(headers) || isPromise) throw new HookFault('an observer gives headers as an object')
+  if (!isObject(headers) || isPromise) {
+    throw new HookFault(`an observer must give headers as an object; got ${kindOf(headers)}`)
+  }
   for (const [name, value] of Object.entries(headers)) {
     const fault = headerFault(name, value)
     if (fault) throw new HookFault(`an observer gave a header that cannot go to the provider: ${fault}`)

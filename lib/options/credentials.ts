@@ -1,6 +1,7 @@
 import { validateHeaderValue } from 'node:http'
 import type { HookedExchange } from '../api/hooks.js'
 import type { Credential } from '../api/provider-options.js'
+import { kindOf } from '../util/shown.js'
 import { HookFault } from './hook-errors.js'
 
 /** A secret, or the app's function for it, which rejects with a {@link HookFault} if its value cannot be sent. */
@@ -31,7 +32,7 @@ export function checkedCredential(
 ): (exchange: HookedExchange) => Promise<string> {
   return async ({ req }) => {
     const value: unknown = await credential(req)
-    const fault = typeof value === 'string' ? faultOf(value) : typeof value
+    const fault = typeof value === 'string' ? faultOf(value) : kindOf(value)
     if (typeof value !== 'string' || fault) {
       throw new HookFault(`${option} must return a string that is not empty, not ${fault}`)
     }

@@ -1,5 +1,6 @@
 import type { EstimateTokens } from '../api/options.js'
 import { ignoreRejection } from '../util/promises.js'
+import { kindOf } from '../util/shown.js'
 import { HookFault } from './hook-errors.js'
 
 /** The app's estimate of the tokens of texts in one exchange. It throws if the app's function fails. */
@@ -11,11 +12,8 @@ export function checkedEstimate(estimateTokens: EstimateTokens | undefined): Est
   return (written, exchange) => {
     const tokens: unknown = estimateTokens(written, exchange)
     if (typeof tokens === 'number' && tokens >= 0 && tokens < Number.POSITIVE_INFINITY) return tokens
-    if (ignoreRejection(tokens))
-      throw new HookFault('estimateTokens returned a promise, but streams cannot wait for one')
-    throw new HookFault(
-      `estimateTokens must return a number of at least 0; got ${typeof tokens === 'number' ? tokens : typeof tokens}`,
-    )
+    const got = typeof tokens === 'number' ? tokens : ignoreRejection(tokens) ? 'a promise' : kindOf(tokens)
+    throw new HookFault(`estimateTokens must return a number of at least 0, at once; got ${got}`)
   }
 }
 

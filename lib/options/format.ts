@@ -37,7 +37,9 @@ const MEMBERS = [
  */
 export function resolveFormat(option: AiProxyOptions['format'], hookErrors: HookErrors): CompleteFormat | undefined {
   if (option === undefined) return undefined
-  if (typeof option !== 'object' || option === null) return getFormat(check.oneOf('format', option, formatNames))
+  if (typeof option !== 'object' || option === null) {
+    return getFormat(check.oneOf('format', option, formatNames, 'an object that describes a format'))
+  }
   const takes = "a built-in format's name, or an object that describes a format"
   const { framings, ...members } = checkMembers(objectOf('format', option, MEMBERS, [], takes))
   const guard = new FormatGuard(option.name, (error) => hookErrors.report('format', error))

@@ -41,8 +41,8 @@ function identified(returned: unknown): IdentifiedSubject | undefined {
   if (returned === null) return undefined
   const given = typeof returned === 'string' ? { id: returned } : returned
   try {
-    if (!isObject(given)) throw new HookFault(`identify returns an id, a subject or null, not ${shown(returned)}`)
-    return checkedSubject(given, 'identify returns')
+    if (!isObject(given)) throw new HookFault(`identify must return an id, a subject or null; got ${shown(returned)}`)
+    return checkedSubject(given, 'identify must return')
   } catch (error) {
     ignoreRejectionsIn(returned)
     throw error
@@ -52,14 +52,14 @@ function identified(returned: unknown): IdentifiedSubject | undefined {
 /**
  * Checks what the app says of a subject.
  *
- * @param says what an error begins with: `identify returns`
+ * @param says what an error begins with: `identify must return`
  * @throws HookFault if something of it is wrong
  */
 export function checkedSubject(given: Readonly<Record<string, unknown>>, says: string): IdentifiedSubject {
   const { id, tenant, tier, models, labels } = given
   const checkedId = (name: string, value: unknown): string => {
     if (typeof value === 'string' && value !== '' && value.length <= MAX_ID_LENGTH) return value
-    throw new HookFault(`${says} ${name}s of 1 to ${MAX_ID_LENGTH} characters, not ${shown(value)}`)
+    throw new HookFault(`${says} ${name}s of 1 to ${MAX_ID_LENGTH} characters; got ${shown(value)}`)
   }
   const optionalId = (name: string, value: unknown) => (value === undefined ? undefined : checkedId(name, value))
   const subject = {
@@ -75,6 +75,6 @@ function checkedModels(models: unknown, says: string): ModelFilter | undefined {
   try {
     return compileModelRules(models)
   } catch (error) {
-    throw new HookFault(`${says} invalid models: ${(error as Error).message}`)
+    throw new HookFault(`${says} valid models: ${(error as Error).message}`)
   }
 }

@@ -23,8 +23,8 @@ export function compileLabels(
     let returned: unknown
     try {
       returned = option(exchange)
-      if (catchRejection(returned, report)) throw new HookFault('labels returns an object at once, not a promise')
-      return checkedLabels('labels returns', returned)
+      if (catchRejection(returned, report)) throw new HookFault('labels must return an object at once; got a promise')
+      return checkedLabels('labels must return', returned)
     } catch (error) {
       ignoreRejectionsIn(returned)
       report(error)
@@ -36,18 +36,18 @@ export function compileLabels(
 /**
  * Returns labels, with long values cut.
  *
- * @param what what an error begins with: `labels returns`
+ * @param what what an error begins with: `labels must return`
  * @throws HookFault if they are not an object of a few short labels
  */
 export function checkedLabels(what: string, returned: unknown): Record<string, string> {
-  if (!isObject(returned) || isThenable(returned)) throw new HookFault(`${what} an object, not ${shown(returned)}`)
+  if (!isObject(returned) || isThenable(returned)) throw new HookFault(`${what} an object; got ${shown(returned)}`)
   const labels: [string, string][] = []
   for (const name of Object.keys(returned)) {
     const value = returned[name]
     if (value === undefined) continue
-    if (!isLabelName(name)) throw new HookFault(`${what} names of ${LABEL_NAME_RULE}, not ${shown(name)}`)
+    if (!isLabelName(name)) throw new HookFault(`${what} names of ${LABEL_NAME_RULE}; got ${shown(name)}`)
     if (typeof value !== 'string') throw new HookFault(`${what} strings; ${name} is ${shown(value)}`)
-    if (labels.length === MAX_LABELS) throw new HookFault(`${what} at most ${MAX_LABELS} labels`)
+    if (labels.length === MAX_LABELS) throw new HookFault(`${what} at most ${MAX_LABELS} labels; got more`)
     labels.push([name, bounded(value)])
   }
   // Unlike assignment, this makes `__proto__` a name like any other.

@@ -3,7 +3,7 @@ import { PriceTable } from '../pricing/price-table.js'
 import type { CostOf } from '../pricing/pricing.js'
 import { isSameModel } from '../pricing/same-model.js'
 import { hasMembers } from '../util/has-members.js'
-import { ignoreRejection } from '../util/promises.js'
+import { shownResult } from '../util/shown.js'
 import { type HookErrors, HookFault } from './hook-errors.js'
 import { check, hint, invalidOption, objectOf, orDefault } from './validate.js'
 
@@ -63,8 +63,7 @@ function guarded(prices: PriceFunction, hookErrors: HookErrors): PriceFunction {
     try {
       const cost: unknown = prices(used)
       if (cost === undefined || (typeof cost === 'number' && cost >= 0 && Number.isFinite(cost))) return cost
-      if (ignoreRejection(cost)) throw new HookFault('prices returns a number at once, not a promise')
-      throw new HookFault('prices returns a number of at least 0, or undefined')
+      throw new HookFault(`prices must return a number of at least 0, or undefined, at once; got ${shownResult(cost)}`)
     } catch (error) {
       hookErrors.report('prices', error)
       return undefined

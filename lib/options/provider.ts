@@ -1,6 +1,8 @@
 import type { AiProxyOptions } from '../api/options.js'
 import type { AuthOptions, Credential } from '../api/provider-options.js'
+import { isObject } from '../json/json.js'
 import { isFramingHeader } from '../util/hop-by-hop.js'
+import { kindOf } from '../util/shown.js'
 import type { Provider } from './config.js'
 import { isCredentialHeader } from './credential-names.js'
 import { type CheckedCredential, checkedCredential, faultOf } from './credentials.js'
@@ -69,7 +71,7 @@ function resolveTarget(option: string, target: unknown): { origin: string; prefi
 export function resolveHeaders(option: string, given: AiProxyOptions['headers']): Provider['headers'] {
   const headers = lowerCased(secretRecord(option, orDefault(given, {})))
   for (const [name, value] of headers) {
-    if (typeof value !== 'string') invalidOption(`${option}.${name}`, hint(typeof value), 'a string')
+    if (typeof value !== 'string') invalidOption(`${option}.${name}`, hint(kindOf(value)), 'a string')
     checkHeader(`${option}.${name}`, name, value)
   }
   return headers
@@ -87,8 +89,7 @@ function checkHeader(option: string, name: string, value: string): void {
 
 /** Validates an object that may hold secrets: an error shows the type of a wrong value, never the value. */
 function secretRecord<T extends object>(option: string, value: T): T {
-  const kind = Array.isArray(value) ? 'an array' : typeof value
-  return kind === 'object' ? check.record(option, value) : invalidOption(option, hint(kind), 'an object')
+  return isObject(value) ? check.record(option, value) : invalidOption(option, hint(kindOf(value)), 'an object')
 }
 
 function resolveAuth(
@@ -113,7 +114,7 @@ function resolveCredential(
   hookErrors: HookErrors,
 ): [string, CheckedCredential] {
   // The value may be part of a secret: the error shows only its type, or what is wrong with it.
-  const fault = typeof value === 'string' ? faultOf(value) : typeof value
+  const fault = typeof value === 'string' ? faultOf(value) : kindOf(value)
   if (typeof value !== 'function' && fault) {
     const takes = 'a string that is not empty, or a function that returns one (is the environment variable set?)'
     invalidOption(option, hint(fault), takes)

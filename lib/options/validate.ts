@@ -2,7 +2,7 @@ import { validateHeaderName, validateHeaderValue } from 'node:http'
 import { inspect } from 'node:util'
 import { hasMembers } from '../util/has-members.js'
 import { nearest } from '../util/nearest.js'
-import { rejectUnknownOption } from '../util/option-errors.js'
+import { anyOf, rejectUnknownOption } from '../util/option-errors.js'
 
 /** Returns a description for an error to show in place of a value that must not or need not be shown. */
 export function hint(text: string): { [inspect.custom]: () => string } {
@@ -34,7 +34,7 @@ export function objectOf<T extends object>(
   elsewhere: readonly string[] = [],
   takes = 'an object',
 ): T {
-  check.record(option || 'its one argument', value, takes)
+  check.record(option || 'options', value, takes)
   const prefix = option && `${option}.`
   for (const name of Object.keys(value)) {
     if (known.includes(name as keyof T & string)) continue
@@ -102,7 +102,7 @@ export const check = {
     invalidOption(
       option,
       value,
-      [...choices.map((choice) => `'${choice}'`), ...(orElse ? [orElse] : [])].join(' or ') +
+      anyOf([...choices.map((choice) => `'${choice}'`), ...(orElse ? [orElse] : [])]) +
         (near ? ` (did you mean '${near}'?)` : ''),
     )
   },

@@ -6,6 +6,7 @@ import type { ExchangePolicies } from '../exchange/policies.js'
 import { isObject } from '../json/json.js'
 import { HookFault } from '../options/hook-errors.js'
 import { catchRejection, isThenable, toPromise } from '../util/promises.js'
+import { shown } from '../util/shown.js'
 import { type AdmittedRequest, type PolicyEnvironment, PolicyView } from './policy-view.js'
 import { checkedHeaders, toPolicyFailure } from './refusal.js'
 
@@ -117,7 +118,9 @@ export class PolicyRun implements ExchangePolicies {
   #headersOf({ name }: Policy, admission: unknown): PolicyHeaders {
     if (admission === undefined) return {}
     const refusal = this.#guarded(() => {
-      if (!isObject(admission)) throw new HookFault(`the policy ${name} admits with an object or nothing`)
+      if (!isObject(admission)) {
+        throw new HookFault(`the policy ${name} must admit with an object or nothing; got ${shown(admission)}`)
+      }
       return admission.refuse === undefined ? undefined : toPolicyFailure(name, admission.refuse)
     })
     if (refusal) throw refusal

@@ -28,17 +28,19 @@ export function toPolicyFailure(policy: string, refusal: unknown): AiProxyError 
 }
 
 function failureOf(policy: string, refusal: unknown): AiProxyError {
-  if (ignoreRejection(refusal)) throw new HookFault(`the policy ${policy} refuses at once, not with a promise`)
-  if (!isObject(refusal)) throw new HookFault(`the policy ${policy} refuses with an object, not ${shown(refusal)}`)
+  if (ignoreRejection(refusal)) throw new HookFault(`the policy ${policy} must refuse at once; got a promise`)
+  if (!isObject(refusal)) throw new HookFault(`the policy ${policy} must refuse with an object; got ${shown(refusal)}`)
   const { code = 'policy_refused', message, status, headers } = refusal as Partial<Refusal>
   if (typeof message !== 'string' || message === '') {
-    throw new HookFault(`the policy ${policy} refuses with a message for the client, not ${shown(message)}`)
+    throw new HookFault(`the policy ${policy} must refuse with a message for the client; got ${shown(message)}`)
   }
   if (typeof code !== 'string' || !(isFailureCode(code) || OWN_CODE.test(code))) {
-    throw new HookFault(`the policy ${policy} refuses with a known code, or one like x_too_late, not ${shown(code)}`)
+    throw new HookFault(
+      `the policy ${policy} must refuse with a known code, or one like x_too_late; got ${shown(code)}`,
+    )
   }
   if (status !== undefined && !(Number.isInteger(status) && status >= 400 && status <= 599)) {
-    throw new HookFault(`the policy ${policy} refuses with a status from 400 to 599, not ${shown(status)}`)
+    throw new HookFault(`the policy ${policy} must refuse with a status from 400 to 599; got ${shown(status)}`)
   }
   return new AiProxyError(code as AnyFailureCode, message, {
     ...(status !== undefined && { status }),
@@ -58,7 +60,7 @@ export function checkedHeaders(policy: string, headers: unknown): Record<string,
 
 function lowerCased(policy: string, headers: unknown): Record<string, string> {
   if (!isObject(headers) || isThenable(headers))
-    throw new HookFault(`the policy ${policy} gives headers as an object, not ${shown(headers)}`)
+    throw new HookFault(`the policy ${policy} must give headers as an object; got ${shown(headers)}`)
   const checked: [string, string][] = []
   for (const [name, value] of Object.entries(headers)) {
     const fault = OF_BODY.has(name.toLowerCase()) ? `${name} describes the body` : headerFault(name, value)

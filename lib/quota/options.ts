@@ -1,7 +1,7 @@
 import type { PolicyExchange } from '../api/policy.js'
 import type { ExchangeRecord } from '../api/record.js'
 import type { Subject } from '../api/subject.js'
-import { rejectOption, rejectUnknownOptions } from '../util/option-errors.js'
+import { anyOf, rejectOption, rejectUnknownOptions } from '../util/option-errors.js'
 import { CalendarCache } from './calendar.js'
 import type { WhenStoreFails } from './guarded-store.js'
 import type { LimitStatus } from './headers.js'
@@ -123,7 +123,7 @@ function given<T extends object>(options: T): { [Name in keyof T]?: Exclude<T[Na
 
 function oneOf(name: string, value: unknown, choices: readonly string[]): void {
   if (!choices.includes(value as string))
-    rejectOption('quota', name, value, choices.map((choice) => `'${choice}'`).join(' or '))
+    rejectOption('quota', name, value, anyOf(choices.map((choice) => `'${choice}'`)))
 }
 
 function positive(name: string, value: unknown): void {

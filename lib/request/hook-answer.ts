@@ -7,7 +7,7 @@ import { HookFault } from '../options/hook-errors.js'
 import { isFramingHeader } from '../util/hop-by-hop.js'
 import { nearest } from '../util/nearest.js'
 import { isPlainObject } from '../util/plain-object.js'
-import { shown } from '../util/shown.js'
+import { kindOf, shown } from '../util/shown.js'
 
 /** The app's answer in place of the provider's, as it will be sent. */
 export interface FinishedAnswer {
@@ -34,7 +34,7 @@ export function toFinishedAnswer(
     throw new HookFault(`${hook} returned what it was given, which is no answer: change that, and return nothing`)
   }
   if (!isAnswer(returned)) {
-    throw new HookFault(`${hook} returns nothing, or an answer: { status, headers, body }`)
+    throw new HookFault(`${hook} must return nothing, or { status, headers, body }; got ${kindOf(returned)}`)
   }
   rejectTypos(hook, returned)
   const { status = ownStatus, headers = {}, body } = returned as HookAnswer
@@ -112,7 +112,8 @@ export function checkedHeaders(
 ): [name: string, value: string | string[]][] {
   // Nothing of a Headers or a Map would be seen.
   if (!isPlainObject(headers)) {
-    throw new HookFault(`${hook} sets headers as a plain object (Object.fromEntries makes one of Headers or a Map)`)
+    const how = 'Object.fromEntries makes one of Headers or a Map'
+    throw new HookFault(`${hook} must set headers as a plain object (${how}); got ${kindOf(headers)}`)
   }
   return Object.entries(headers).flatMap(([given, value]): [string, string | string[]][] => {
     const name = given.toLowerCase()

@@ -11,6 +11,7 @@ import { toRejection } from '../options/hook-rejection.js'
 import { runInTurns } from '../scheduling/run-in-turns.js'
 import type { TurnScheduler } from '../scheduling/turns.js'
 import type { IncrementalTask } from '../util/incremental-task.js'
+import { kindOf } from '../util/shown.js'
 
 /** A longer answer is parsed in turns. */
 const MAX_PARSED_BYTES = 64 * 1024
@@ -80,6 +81,9 @@ function bytesOf(returned: unknown): Buffer {
   } catch (cause) {
     throw new HookFault('onAnswer returned a `body` that cannot be written as JSON', { cause })
   }
-  if (text === undefined) throw new HookFault('onAnswer returns nothing, or an object whose `body` is JSON')
+  if (text === undefined) {
+    const got = isObject(returned) ? `{ body: ${kindOf(returned.body)} }` : kindOf(returned)
+    throw new HookFault(`onAnswer must return nothing, or an object with JSON as its \`body\`; got ${got}`)
+  }
   return Buffer.from(text)
 }

@@ -11,7 +11,7 @@ import type { Config } from '../options/config.js'
 import type { TokensOf } from '../options/estimate-tokens.js'
 import { type HookErrors, HookFault } from '../options/hook-errors.js'
 import { ignoreRejection } from '../util/promises.js'
-import { shown } from '../util/shown.js'
+import { kindOf, shown } from '../util/shown.js'
 
 /**
  * Creates what meters an answer as it passes.
@@ -68,8 +68,8 @@ function messageHook(onEvent: OnEvent, exchange: Exchange, hookErrors: HookError
     const isPromise = ignoreRejection(replaced)
     const text = isObject(replaced) && !isPromise ? jsonOf(replaced.data) : undefined
     if (text === undefined) {
-      const not = isPromise ? ', not a promise: it cannot wait' : ''
-      throw new HookFault(`onEvent must return nothing, null, or an object with JSON as its \`data\`${not}`)
+      const got = isPromise || !isObject(replaced) ? kindOf(replaced) : `{ data: ${kindOf(replaced.data)} }`
+      throw new HookFault(`onEvent must return nothing, null, or an object with JSON as its \`data\`; got ${got}`)
     }
     const { event: name } = replaced as { event?: unknown }
     if (name !== undefined && name !== null && typeof name !== 'string') {

@@ -7,6 +7,11 @@ export function rejectOption(caller: string, option: string, got: unknown, takes
   throw new TypeError(`${caller}: ${option} takes ${takes}; got ${shown(got)}`)
 }
 
+/** Lists what an option takes: `'a', 'b' or a function`. */
+export function anyOf(choices: readonly string[]): string {
+  return [choices.slice(0, -1).join(', '), ...choices.slice(-1)].filter(Boolean).join(' or ')
+}
+
 /**
  * Rejects options that are not an object, or have names that do not exist.
  *
@@ -15,7 +20,7 @@ export function rejectOption(caller: string, option: string, got: unknown, takes
  * @throws TypeError that names the option, the likely intended one, and all that exist
  */
 export function rejectUnknownOptions(caller: string, option: string, value: unknown, known: readonly string[]): void {
-  if (!hasMembers(value)) rejectOption(caller, option || 'its one argument', value, 'an object')
+  if (!hasMembers(value)) rejectOption(caller, option || 'options', value, 'an object')
   const unknown = Object.keys(value).find((name) => !known.includes(name))
   if (unknown === undefined) return
   const prefix = option && `${option}.`

@@ -62,7 +62,7 @@ describe('identify', () => {
     test(`lets nothing pass if it returns ${JSON.stringify(returned)?.slice(0, 30)}`, async (t) => {
       const { status, record, errors, calls } = await asked(t, { identify: () => returned as never })
       assert.deepEqual([status, record.code, calls.length, errors.length], [500, 'internal_error', 0, 1])
-      assert.match(String(errors[0]), /^identify,identify returns/)
+      assert.match(String(errors[0]), /^identify,identify must return/)
     })
   }
 
@@ -166,13 +166,13 @@ describe('hashedKeys', () => {
   })
 
   for (const [wrong, message] of [
-    [{ tenant: 5 }, /tenants of 1 to 256 characters, not 5$/],
-    [{ tier: '' }, /tiers of 1 to 256 characters, not ''$/],
-    [{ models: 'gpt' }, /invalid models: aiProxy: models takes a list .* got 'gpt'$/],
-    [{ models: ['gpt-*'] }, /invalid models: .*models\[0\] takes a model's whole name/],
-    [{ labels: 5 }, /labels as an object, not 5$/],
+    [{ tenant: 5 }, /tenants of 1 to 256 characters; got 5$/],
+    [{ tier: '' }, /tiers of 1 to 256 characters; got ''$/],
+    [{ models: 'gpt' }, /valid models: aiProxy: models takes a list .* got 'gpt'$/],
+    [{ models: ['gpt-*'] }, /valid models: .*models\[0\] takes a model's whole name/],
+    [{ labels: 5 }, /labels as an object; got 5$/],
     [{ labels: { plan: 5 } }, /labels as strings; plan is 5$/],
-    [{ id: 'a'.repeat(257) }, /ids of 1 to 256 characters, not 'aaa/],
+    [{ id: 'a'.repeat(257) }, /ids of 1 to 256 characters; got 'aaa/],
   ] as const) {
     test(`refuses the subject ${inspect(wrong)} when it is called`, () => {
       const { hash } = newKey()

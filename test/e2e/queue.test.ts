@@ -277,7 +277,7 @@ describe('options of a queue', () => {
     [{ key: 'tenant' }, /queue: key takes a function; got 'tenant'/],
     [{ weight: 2 }, /queue: weight takes a function; got 2/],
     [{ maxWait: 1 }, /queue: there is no option maxWait\. Did you mean maxWaitMs\? queue takes /],
-    [5, /queue: its one argument takes an object; got 5/],
+    [5, /queue: options takes an object; got 5/],
   ] as const) {
     test(`${JSON.stringify(options)} is refused`, () => {
       assert.throws(() => queue(options as never), message)

@@ -427,7 +427,7 @@ describe('memoryJournal()', () => {
     [{ maxBytes: -1 }, /^memoryJournal: maxBytes takes .*; got -1/],
     [{ maxBytes: '1' }, /^memoryJournal: maxBytes takes .*; got '1'/],
     [{ maxByte: 1 }, /^memoryJournal: there is no option maxByte\. Did you mean maxBytes\?/],
-    [null, /^memoryJournal: its one argument takes an object; got null/],
+    [null, /^memoryJournal: options takes an object; got null/],
   ] as const) {
     test(`rejects ${JSON.stringify(options)}`, () => {
       assert.throws(() => memoryJournal(options as object), { name: 'TypeError', message })

@@ -375,7 +375,7 @@ describe('the registry', () => {
 
 describe('the observer', () => {
   for (const [option, options, message] of [
-    ['no options', undefined, 'prometheusObserver: its one argument takes an object; got undefined'],
+    ['no options', undefined, 'prometheusObserver: options takes an object; got undefined'],
     ['register', {}, 'prometheusObserver: register takes a registry of prom-client; got undefined'],
     [
       'prefix',

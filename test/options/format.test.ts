@@ -18,8 +18,8 @@ function resolved(format: Format): { format: CompleteFormat; errors: string[] } 
 describe('a custom format is validated when the middleware is created', () => {
   const framing = { ...framings.ndjson, name: 'mine' }
   const cases: readonly [what: string, format: unknown, message: string | RegExp][] = [
-    ['no object', 5, /^aiProxy: format takes 'openai-chat' or .*; got 5$/],
-    ['an unknown name', 'openai', /^aiProxy: format takes 'openai-chat' or /],
+    ['no object', 5, /^aiProxy: format takes 'openai-chat', .* or an object that describes a format; got 5$/],
+    ['an unknown name', 'openai', /^aiProxy: format takes 'openai-chat', /],
     ['no name', { readMessage: () => ({}) }, "aiProxy: format.name takes a name that begins with 'x-'; got undefined"],
     [
       'a name that may become a built-in one',
@@ -65,7 +65,7 @@ describe('a custom format is validated when the middleware is created', () => {
     [
       'a header without a value',
       { ...small, noRetryHeaders: { 'acme-again': false } },
-      'aiProxy: format.noRetryHeaders.acme-again takes a string; got boolean',
+      'aiProxy: format.noRetryHeaders.acme-again takes a string; got a boolean',
     ],
     ['no headers', { ...small, noRetryHeaders: null }, 'aiProxy: format.noRetryHeaders takes an object; got null'],
     [
@@ -81,7 +81,7 @@ describe('a custom format is validated when the middleware is created', () => {
     [
       'an invalid counting',
       { ...small, counting: { cache: 'in', reasoning: 'inside' } },
-      /^aiProxy: format.counting.cache takes 'inside' or 'outside' or 'by total'/,
+      /^aiProxy: format.counting.cache takes 'inside', 'outside' or 'by total'/,
     ],
     [
       'no framing',

@@ -54,14 +54,14 @@ describe('labels', () => {
   })
 
   for (const [what, returned, message] of [
-    ['nothing', undefined, /returns an object, not undefined/],
-    ['null', null, /returns an object, not null/],
-    ['a list', ['a'], /returns an object, not \[/],
-    ['a string', 'a', /returns an object, not 'a'/],
+    ['nothing', undefined, /must return an object; got undefined/],
+    ['null', null, /must return an object; got null/],
+    ['a list', ['a'], /must return an object; got \[/],
+    ['a string', 'a', /must return an object; got 'a'/],
     ['11 labels', Object.fromEntries(Array.from({ length: 11 }, (_, at) => [`n${at}`, 'v'])), /at most 10 labels/],
-    ['a name with a dash', { 'user-id': 'a' }, /not 'user-id'/],
-    ['a name with a digit at its start', { '1st': 'a' }, /not '1st'/],
-    ['an empty name', { '': 'a' }, /not ''/],
+    ['a name with a dash', { 'user-id': 'a' }, /got 'user-id'/],
+    ['a name with a digit at its start', { '1st': 'a' }, /got '1st'/],
+    ['an empty name', { '': 'a' }, /got ''/],
     ['a name of 65 characters', { ['n'.repeat(65)]: 'a' }, /64 characters/],
     ['a number', { tenant: 7 }, /tenant is 7/],
     ['null as a value', { tenant: null }, /tenant is null/],
@@ -94,7 +94,7 @@ describe('labels', () => {
     await settled()
     assert.deepEqual(
       reports.map(([error]) => (error as Error).message),
-      ['labels returns an object at once, not a promise', 'later'],
+      ['labels must return an object at once; got a promise', 'later'],
     )
   })
 })

@@ -61,7 +61,7 @@ describe('the options that read what passes', () => {
 })
 
 describe('an invalid value throws, naming the option, what it got and what it takes', () => {
-  const names = formatNames.map((name) => `'${name}'`).join(' or ')
+  const names = `${formatNames.map((name) => `'${name}'`).join(', ')} or an object that describes a format`
   const models = "a list of model names and RegExps, 'all', or a function"
   const milliseconds = 'a number above 0'
   const delay = 'overload.maxEventLoopDelayMs'

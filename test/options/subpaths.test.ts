@@ -63,7 +63,7 @@ describe('functions of the subpaths', () => {
   for (const [name, take] of Object.entries(callers)) {
     for (const wrong of [null, 5, [], new Map(), Promise.resolve({})]) {
       test(`${name}(${inspect(wrong)}) says that it takes an object`, () => {
-        const message = new RegExp(`^${name}: its one argument takes an object; got `)
+        const message = new RegExp(`^${name}: options takes an object; got `)
         assert.throws(() => take(wrong as never), { name: 'TypeError', message })
       })
     }
@@ -85,7 +85,7 @@ describe('functions of the subpaths', () => {
   }
 
   test('redisStore() says that it takes an object', () => {
-    const message = 'redisStore: its one argument takes an object; got undefined'
+    const message = 'redisStore: options takes an object; got undefined'
     assert.throws(() => redisStore(undefined as never), { name: 'TypeError', message })
   })
 

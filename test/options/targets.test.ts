@@ -28,7 +28,7 @@ const wrong: readonly (readonly [what: string, options: object, option: string, 
   ['`auth` together with `targets`', { targets: [one], auth: {} }, 'auth', 'credentials for all of them'],
   ['an unknown header', { targets: [one], headers: { 'x-gate': 'v' } }, 'headers.x-gate', 'one for all of them'],
   ['a key', { targets: [one], headers: { 'X-Api-Key': 'v' } }, 'headers.X-Api-Key', 'one for all of them'],
-  ['a wrong header', many({ ...one, headers: { 'x-a': 1 } }), 'targets[0].headers.x-a', 'number'],
+  ['a wrong header', many({ ...one, headers: { 'x-a': 1 } }), 'targets[0].headers.x-a', 'a number'],
   [
     'a null credential',
     many({ ...one, auth: { headers: { 'x-api-key': null } } }),
@@ -65,7 +65,7 @@ const wrong: readonly (readonly [what: string, options: object, option: string, 
     'a shared header that is no string',
     { targets: [one], headers: { 'user-agent': 5 } },
     'headers.user-agent',
-    'number',
+    'a number',
   ],
   ['a shared proxy of null', { targets: [one], proxy: null }, 'proxy', 'null'],
   ['a shared proxy with a wrong value', { targets: [one], proxy: { secure: 1 } }, 'proxy.secure', '1'],
@@ -111,8 +111,8 @@ describe('an error names the option, what it takes and what it got, for', () => 
 describe('what targets may inherit', () => {
   const wrong: [option: string, value: unknown, message: RegExp][] = [
     ['headers', null, /: headers takes an object; got null$/],
-    ['headers', 'x', /: headers takes an object; got string$/],
-    ['headers', { 'user-agent': 5 }, /: headers\.user-agent takes a string; got number$/],
+    ['headers', 'x', /: headers takes an object; got a string$/],
+    ['headers', { 'user-agent': 5 }, /: headers\.user-agent takes a string; got a number$/],
     ['proxy', null, /: proxy takes an object; got null$/],
     ['proxy', { secure: 'no' }, /: proxy\.secure takes true or false; got 'no'$/],
   ]

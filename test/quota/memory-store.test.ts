@@ -210,6 +210,6 @@ test('a store in memory has no options', () => {
     () => make({ maxKeys: 5 }),
     /^TypeError: memoryStore: there is no option maxKeys\. memoryStore takes none$/,
   )
-  assert.throws(() => make(5), /memoryStore: its one argument takes an object; got 5/)
+  assert.throws(() => make(5), /memoryStore: options takes an object; got 5/)
   assert.ok(make())
 })

@@ -72,7 +72,7 @@ describe('resolveCredentials', () => {
     [' ', 'an empty string'],
     ['Bearer ', 'a scheme without a credential'],
     ['undefined', 'a string that ends in "undefined"'],
-    [null, 'object'],
+    [null, 'null'],
   ] as const) {
     test(`a query parameter must not be ${JSON.stringify(value)} either: the message says what it must be`, async () => {
       const credential = checkedCredential('auth.query.key', () => value as string)

@@ -195,8 +195,8 @@ describe('the app’s answer', () => {
   }
 
   const unusable: [what: string, answer: object, message: RegExp][] = [
-    ['headers of fetch', { headers: new Headers({ 'x-a': 'b' }) }, /sets headers as a plain object/],
-    ['headers in a Map', { headers: new Map([['x-a', 'b']]) }, /sets headers as a plain object/],
+    ['headers of fetch', { headers: new Headers({ 'x-a': 'b' }) }, /must set headers as a plain object/],
+    ['headers in a Map', { headers: new Map([['x-a', 'b']]) }, /must set headers as a plain object/],
     ['a header that is an object', { headers: { 'x-a': {} } }, /a header that HTTP forbids: x-a/],
     ['a header with an object among its values', { headers: { 'x-a': ['b', {}] } }, /a header that HTTP forbids: x-a/],
     ['a Blob as its body', { body: new Blob(['x']) }, /a body that cannot be sent: a Blob/],
@@ -234,7 +234,7 @@ describe('the app’s answer', () => {
         hooked(async () => nonsense),
         {
           name: 'TypeError',
-          message: 'onRequest returns nothing, or an answer: { status, headers, body }',
+          message: /^onRequest must return nothing, or \{ status, headers, body \}; got (?:an? \w+|null)$/,
         },
       )
     })
