@@ -27,7 +27,7 @@ suite('the option `warnings`', () => {
   const others = warningCodes.filter((code) => !(setupWarningCodes as readonly string[]).includes(code)).sort()
 
   test('docs/troubleshooting.md says which warnings it does not turn off', () => {
-    const [paragraph] = /^\*\*About errors\*\*.*$/m.exec(page('troubleshooting.md')) ?? []
+    const [paragraph] = /^\*\*About errors:\*\*.*$/m.exec(page('troubleshooting.md')) ?? []
     assert.deepEqual(codesIn(paragraph), others)
   })
 
