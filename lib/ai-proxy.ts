@@ -44,12 +44,12 @@ export interface AiProxy extends RequestHandler, AsyncDisposable {
    * Ends one exchange as a limit would: stops the provider, and sends the client an error (503, or an error event). The
    * record has the outcome `rejected` and the code `aborted`.
    *
-   * @param id of `exchanges()`, of the record, of a hook's `exchange`
+   * @param id the one in `exchanges()`, in the record, or in a hook's `exchange`
    * @returns whether it was under way
    */
   abort(id: string): boolean
   /**
-   * Stops sending requests to a target for a while. Those under way go on.
+   * Stops sending requests to a target for a while. Exchanges under way continue.
    *
    * @param name of the target
    * @param ms milliseconds, above 0
@@ -80,7 +80,7 @@ export interface AiProxy extends RequestHandler, AsyncDisposable {
  * Creates Express middleware that proxies a streaming LLM API at the route where it is mounted.
  *
  * @typeParam Req type of `req` in hooks and functions. Default: Express's `Request`
- * @throws TypeError if an option is wrong; the message names the option, what it got and what it takes
+ * @throws TypeError if an option is invalid; the message names the option, what it got and what it takes
  */
 export function aiProxy<Req extends IncomingMessage = Request>(options: AiProxyOptions<Req>): AiProxy {
   // `Req` describes what the app's middlewares add to a request. It changes only types.

@@ -15,8 +15,8 @@ export type AttemptCode =
   | (string & {})
 
 /**
- * One try at one target. A request that had to be sent again because a pooled connection was dead, or because the provider
- * refused our request for usage, is still the same attempt.
+ * One attempt at one target. A request that had to be sent again because a pooled connection was dead, or because the provider
+ * refused to be asked for usage, is still the same attempt.
  */
 export interface AttemptRecord {
   /** Name of the target. */
@@ -33,7 +33,7 @@ export interface AttemptRecord {
   readonly ms: number
   /** Milliseconds from its start to the model's first output; `undefined` if there was none. */
   readonly firstTokenMs: number | undefined
-  /** It was started because another one was slow. */
+  /** Whether it was started because another one was slow. */
   readonly hedged: boolean
 }
 
@@ -49,7 +49,7 @@ export interface TargetStats {
   readonly coolingBecause: string | undefined
   /** Attempts that started at it. */
   readonly attempts: number
-  /** Attempts that failed at it. One whose request could not be made is none: that says nothing about the target. */
+  /** Attempts that failed at it. One whose request could not be prepared does not count: that says nothing about the target. */
   readonly failures: number
   /** Moving average of the time to first token, in milliseconds; `undefined` without a sample. */
   readonly firstTokenMs: number | undefined

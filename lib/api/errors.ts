@@ -29,7 +29,7 @@ interface FailureKind {
   readonly limit?: keyof Limits
   /** Seconds after which the same request may succeed. */
   readonly retryAfter?: number
-  /** A retry of the same request would only repeat the failure, and be billed again. */
+  /** Whether a retry of the same request would only fail and be billed again. */
   readonly isFinal?: true
   /** How a client proves who it is: every 401 says so (RFC 9110, 15.5.2). */
   readonly challenge?: string
@@ -132,7 +132,7 @@ export class AiProxyError extends Error implements FailureNotice {
   override readonly name = 'AiProxyError'
   /** Stable, machine-readable name of the failure; it begins with `x_` if a policy of the app's own gave it. */
   readonly code: AnyFailureCode
-  /** HTTP status: the code's own, or the one that the app gave: of an error that a hook threw, or of a policy's refusal. */
+  /** HTTP status: the code's own, or the one from an error that a hook threw, or from a policy's refusal. */
   readonly status: number
   /** Same as `status`, for error handlers that read this property. */
   readonly statusCode: number

@@ -6,7 +6,7 @@ import type { AiProxyError } from './errors.js'
 import type { ExchangeRecord } from './record.js'
 import type { Subject } from './subject.js'
 
-/** An exchange as hooks see it: one object for all hooks of an exchange. Its fields have what is known by now. */
+/** An exchange as hooks see it: all hooks of an exchange get the same object. Its fields show what is known so far. */
 export interface HookedExchange<Req extends IncomingMessage = Request> {
   /** A UUID: the one in `exchanges()`, in the record, and in the response's `x-request-id`. */
   readonly id: string
@@ -18,17 +18,17 @@ export interface HookedExchange<Req extends IncomingMessage = Request> {
   readonly path: string
   /** The model that the request names; `undefined` before the body has been read, and if the request names none. */
   readonly model: string | undefined
-  /** The request asks for a stream. */
+  /** Whether the request asks for a stream. */
   readonly stream: boolean
   /** The provider protocol that the client speaks: a built-in one, or the name of a format of the app's own. */
   readonly format: AnyFormatName
-  /** Whom the request belongs to, by the option `identify`; `undefined` without it. */
+  /** Whose request it is, by the option `identify`; `undefined` without it. */
   readonly subject: Subject | undefined
   /**
    * Aborts if the exchange ends before its answer has gone out whole: the client has left, a limit was hit, the provider
    * failed, or the middleware or the app ended it. Its `reason` is the {@link AiProxyError}; if the client has left, an
    * `AbortError`. It does not abort if all goes well. While an `errors` function prepares its answer to a failure, it
-   * aborts only if the client leaves. It is created when it is first read, and costs nothing before.
+   * aborts only if the client leaves. It is created when it is first read, and costs nothing until then.
    */
   readonly signal: AbortSignal
 }
@@ -38,9 +38,9 @@ interface RequestOf<F extends AnyFormatName> {
   readonly format: F
   /** The JSON body, `modelOptions` applied; `undefined` if there is none. Change it, or replace it. */
   body: ProviderRequests[F] | undefined
-  /** The bytes that go out for the body as it is now, for signatures. */
+  /** The bytes of the current body as they will go out, for signatures. */
   readonly rawBody: Buffer | undefined
-  /** Further request headers for the provider, by lower-case names; they win over all others. */
+  /** Further request headers for the provider, by lower-case names; they replace others of the same name. */
   readonly headers: Record<string, string>
 }
 
@@ -50,16 +50,16 @@ interface RequestOf<F extends AnyFormatName> {
  * - `format`: the provider protocol that the client speaks.
  * - `body`: the JSON body, `modelOptions` applied; `undefined` if there is none. Change it, or replace it.
  *   Its type follows from `format`.
- * - `rawBody`: the bytes that go out for the body as it is now, for signatures.
- * - `headers`: further request headers for the provider, by lower-case names; they win over all others.
+ * - `rawBody`: the bytes of the current body as they will go out, for signatures.
+ * - `headers`: further request headers for the provider, by lower-case names; they replace others of the same name.
  */
 export type HookedRequest = { [F in FormatName]: RequestOf<F> }[FormatName] | RequestOf<CustomFormatName>
 
-/** An answer that the app sends in place of the provider's. */
+/** An answer that the app sends instead of the provider's. */
 export interface HookAnswer {
   /** HTTP status. Default 200. */
   status?: number | undefined
-  /** Response headers; `content-length` is set, and what frames the message is left out. Default: none. */
+  /** Response headers; `content-length` is computed, and headers that frame the message are left out. Default: none. */
   headers?: Record<string, string | undefined> | undefined
   /** A string, Buffer or Uint8Array goes out as it is, anything else as JSON. Default: no body. */
   body?: unknown
@@ -84,22 +84,22 @@ type MaybeAnswer = HookAnswer | Nothing
 /** The head of the provider's response, before any of it goes to the client. */
 export interface HookedResponse {
   /**
-   * The provider's status. Another, from 200 to 599, goes out in its place; one that has no body (204, 205, 304) cannot take
-   * the place of another.
+   * The provider's status. Set another one, from 200 to 599, to replace it; a status without a body (204, 205, 304) cannot
+   * replace one with a body, or the reverse.
    */
   status: number
   /**
-   * The headers that go out, by lower-case names: those of the provider's that may go on, `x-request-id` (the exchange's id,
-   * unless the app has set the header) and `x-upstream-request-id` (the provider's id). Change, add or delete them; one that is `undefined` is left out. What
-   * frames the message, and `content-encoding`, which belongs to the bytes of the body, stay as they are.
+   * The headers that go out, by lower-case names: the provider's headers that may be forwarded, `x-request-id` (the exchange's id,
+   * unless the app has set the header) and `x-upstream-request-id` (the provider's id). Change, add or delete them; one that is `undefined` is left out. Headers
+   * that frame the message, and `content-encoding`, which belongs to the bytes of the body, stay as they are.
    */
   headers: Record<string, string | string[] | undefined>
 }
 
 /**
- * Called when the head of the provider's response has come, whatever its status, and before anything goes to the client.
- * May change status and headers, or return an answer that goes out in the provider's place: the provider's body is then not
- * read, and its connection is closed. The response waits for a promise, for `limits.firstByteTimeoutMs` at most. What it
+ * Called when the head of the provider's response has arrived, whatever its status, and before anything goes to the client.
+ * May change status and headers, or return an answer that goes out instead of the provider's: the provider's body is then
+ * not read, and its connection is closed. The response waits for a promise, for `limits.firstByteTimeoutMs` at most. What it
  * throws becomes the answer, as with {@link OnRequest}.
  */
 export type OnResponse<Req extends IncomingMessage = Request> = (
@@ -108,10 +108,9 @@ export type OnResponse<Req extends IncomingMessage = Request> = (
 ) => MaybeAnswer | Promise<MaybeAnswer>
 
 /**
- * May answer in the place of an {@link AiProxyError}, while nothing has gone to the client: the option `errors`. An answer
- * without a status has the error's, and the error's headers go out unless the answer has its own. `undefined` sends the
- * default answer; so does what it throws, which goes to `onError`, and a promise that takes longer than
- * `limits.firstByteTimeoutMs`.
+ * May answer an {@link AiProxyError} while nothing has gone to the client: the option `errors`. An answer without a status
+ * has the error's, and the error's headers go out unless the answer sets them. If the function returns `undefined`, throws
+ * (`onError` then gets the error), or takes longer than `limits.firstByteTimeoutMs`, the default answer goes out.
  */
 export type OnFailure<Req extends IncomingMessage = Request> = (
   failure: AiProxyError,
@@ -129,8 +128,8 @@ export interface HookedAnswer {
 }
 
 /**
- * Sees each JSON answer that is not streamed, whatever its status, before any of it goes out. `undefined` passes it byte for
- * byte, and an object replaces it: `body` goes out as JSON. The client waits for a promise, for `limits.firstByteTimeoutMs`
+ * Gets each JSON answer that is not streamed, whatever its status, before any of it goes out. `undefined` lets it pass byte
+ * for byte, and an object replaces it: `body` goes out as JSON. The client waits for a promise, for `limits.firstByteTimeoutMs`
  * at most. What it throws becomes the answer, as with {@link OnRequest}.
  */
 export type OnAnswer<Req extends IncomingMessage = Request> = (
@@ -141,7 +140,7 @@ export type OnAnswer<Req extends IncomingMessage = Request> = (
 /** @inline */
 type MaybeBody =
   | {
-      /** What goes out as JSON. */
+      /** The value that goes out as JSON. */
       body: unknown
     }
   | Nothing
@@ -164,9 +163,9 @@ interface EventOf<F extends AnyFormatName> {
 export type StreamEvent = { [F in FormatName]: EventOf<F> }[FormatName] | EventOf<CustomFormatName>
 
 /**
- * Sees each event that carries JSON. `undefined` passes it as it came, `null` drops it, and an object goes out in its
- * place: `data` as its JSON, `event` as its name (default: the one that it had). It must return at once, not a promise. What
- * it throws ends the stream with an error event.
+ * Gets each event that carries JSON. `undefined` lets it pass as it came, `null` drops it, and an object replaces it: `data`
+ * is its JSON, `event` its name (default: the name that it had). It must return at once, not a promise. If it throws, the
+ * stream ends with an error event.
  */
 export type OnEvent<Req extends IncomingMessage = Request> = (
   event: StreamEvent,
@@ -189,8 +188,8 @@ export interface AttemptRequest {
 }
 
 /**
- * May sign an attempt's request, or change its headers: each target has its own. What it throws fails the attempt as
- * `internal_error`, and is reported to `onError`.
+ * May sign an attempt's request, or change its headers: each target has its own. If it throws, the attempt fails with
+ * `internal_error`, and `onError` gets the error.
  *
  * @param attempt.target name of the target; with the option `target`, its host
  * @param attempt.request the request, complete
@@ -200,13 +199,13 @@ export type OnAttempt<Req extends IncomingMessage = Request> = (
   exchange: HookedExchange<Req>,
 ) => void | Promise<void>
 
-/** Called once per exchange, with what is known of it at its end. */
+/** Called once per exchange, at its end, with its record. */
 export type OnFinish<Req extends IncomingMessage = Request> = (
   record: ExchangeRecord,
   exchange: HookedExchange<Req>,
 ) => void | Promise<void>
 
-/** The app's own code that the middleware calls, by the option that it was given as. */
+/** Names of the options in which the app passes code of its own. */
 export type HookName =
   | 'auth'
   | 'balance'
@@ -232,10 +231,10 @@ export type HookName =
   | 'sticky'
 
 /**
- * Called with what a hook of the app threw, or rejected with.
+ * Called with what a hook of the app threw or rejected with, or with a TypeError if it returned an invalid value.
  *
  * @param error what was thrown
- * @param context.hook the option that the hook was given as
+ * @param context.hook name of the option in which the hook was passed
  * @param context.exchange the exchange that it was called for, if it was called for one
  */
 export type OnError<Req extends IncomingMessage = Request> = (

@@ -9,9 +9,9 @@ export interface Limits {
   /** Size of the request body as it arrives. Default 32 MiB. */
   maxRequestBytes: number | false
   /**
-   * Concurrent exchanges of this middleware, streams or not. Each takes two file descriptors: the client's connection
-   * and the provider's. Default: 1,000, or as many as leave the app a fifth of its descriptors: 400 under `ulimit -n
-   * 1024`.
+   * Concurrent exchanges of this middleware, streamed or not. Each takes two file descriptors: the client's connection
+   * and the provider's. Default: 1,000, or fewer, so that a fifth of the process's descriptors is left to the app: 400
+   * under `ulimit -n 1024`.
    */
   maxConcurrentExchanges: number | false
   /**
@@ -21,8 +21,8 @@ export interface Limits {
    */
   maxDecodedRequestBytes: number | false
   /**
-   * Memory for the request bodies of all requests of this middleware together, from their arrival until the provider
-   * begins to answer: until then they may have to be sent again. Bodies that pass unbuffered do not count. Default 256
+   * Memory for all request bodies of this middleware together, from their arrival until the provider begins to answer:
+   * until then, they may have to be sent again. Bodies that pass unbuffered do not count. Default 256
    * MiB.
    */
   maxHeldBytes: number | false
@@ -61,7 +61,7 @@ export interface Limits {
   maxEventBytes: number | false
   /** How long a client may leave bytes that were written to it unread. Default 60,000 (1 min). */
   drainTimeoutMs: number | false
-  /** Tokens that a stream may generate, as reported by the provider or estimated by us. Default `false`. */
+  /** Tokens that a stream may generate, as reported by the provider or as estimated. Default `false`. */
   maxOutputTokens: number | false
   /** How long a provider may keep the response open after the last event of its stream. Default 1,000. */
   terminatorGraceMs: number | false
@@ -76,7 +76,7 @@ export type RequestLimits = Omit<Limits, SharedLimit>
 /**
  * Returns the limits of one request; the middleware's apply for those that it leaves out. It is called after the
  * request has been admitted (by `endpoints` and `maxConcurrentExchanges`), and before the body is read. If it throws,
- * or returns an invalid limit, the client gets 500 `internal_error`, and `onError` the reason. It must answer within
+ * or returns an invalid limit, the client gets 500 `internal_error`, and `onError` gets the reason. It must answer within
  * the middleware's `firstByteTimeoutMs`.
  */
 export type LimitsPerRequest<Req extends IncomingMessage = Request> = (req: Req) => SomeLimits | Promise<SomeLimits>

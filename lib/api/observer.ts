@@ -13,15 +13,15 @@ export interface ObservedExchange<Req extends IncomingMessage = Request> {
   readonly format: string
   /** The model that the request names. */
   readonly model: string | undefined
-  /** The request asks for a stream. */
+  /** Whether the request asks for a stream. */
   readonly stream: boolean
-  /** Whom the request belongs to, by the option `identify`; `undefined` without it. */
+  /** Whose request it is, by the option `identify`; `undefined` without it. */
   readonly subject: string | undefined
   /** The subject's tenant; `undefined` if it has none. */
   readonly tenant: string | undefined
   /** When it began, in milliseconds since the epoch. */
   readonly startedAt: number
-  /** Host and port of the target, of several the one that is asked first; the port always. */
+  /** Host and port of the target that is asked first; the port is always there. */
   readonly host: string
 }
 
@@ -29,21 +29,21 @@ export interface ObservedExchange<Req extends IncomingMessage = Request> {
 export interface ObservedAttempt {
   /** Name of the target. */
   readonly target: string
-  /** Host and port of the target; the port always. */
+  /** Host and port of the target; the port is always there. */
   readonly host: string
   /** The model that it is asked for, as the provider calls it. */
   readonly model: string | undefined
-  /** 1 for the exchange's first attempt: it is the first of `attempts` in the record. */
+  /** Number of the attempt: 1 for the exchange's first, which is the first of `attempts` in the record. */
   readonly number: number
-  /** It is started because another one is slow. */
+  /** Whether it is started because another one is slow. */
   readonly hedged: boolean
   /** When it begins, in milliseconds since the epoch. */
   readonly startedAt: number
 }
 
 /**
- * Watches a middleware: metrics, traces. Given with the option `observers`; what it throws is caught, goes to `onError`
- * and into a process warning, and changes nothing.
+ * Watches a middleware, for metrics and traces. Pass it in the option `observers`. If it throws, `onError` and a process
+ * warning report the error, and nothing else changes.
  */
 export interface Observer<Req extends IncomingMessage = Request> {
   /** The middleware has been created. */
@@ -58,11 +58,11 @@ export interface Observer<Req extends IncomingMessage = Request> {
    * An attempt at a target begins. Called only if there may be several: with the options `targets`, `retry` or `onAttempt`.
    * `attempts` of the record shows how it ended.
    *
-   * @returns headers to send with this attempt (`traceparent`), in place of those of `onRequest`
+   * @returns headers to send with this attempt (`traceparent`), instead of those of `onRequest`
    */
   onAttempt?(attempt: ObservedAttempt, exchange: ObservedExchange<Req>): Readonly<Record<string, string>> | undefined
   /** A stream has taken a turn, which lasted `ms` milliseconds. Called very often. */
   onTurn?(ms: number): void
-  /** An exchange has ended; once for each, also for those that were rejected and never had an `onRequest`. */
+  /** An exchange has ended. Called once for each, even if it was rejected and `onRequest` was never called. */
   onFinish?(record: ExchangeRecord): void
 }

@@ -48,7 +48,7 @@ export interface ModelOptions {
   overrides?: ModelFields
 }
 
-/** What a model wrote, for an estimate of its tokens. */
+/** Text that a model wrote, for an estimate of its tokens. */
 export interface WrittenText {
   /** A piece of the answer: the text of an event, or of a whole answer. */
   readonly text: string
@@ -56,7 +56,7 @@ export interface WrittenText {
   readonly model: string | undefined
 }
 
-/** Returns about how many tokens a text has, at once. */
+/** Returns, at once, about how many tokens a text has. */
 export type EstimateTokens<Req extends IncomingMessage = Request> = (
   written: WrittenText,
   exchange: HookedExchange<Req>,
@@ -65,32 +65,32 @@ export type EstimateTokens<Req extends IncomingMessage = Request> = (
 /**
  * Options of {@link aiProxy}.
  *
- * @typeParam Req what the app's middlewares make of the client's request: the type of `req` in hooks and functions. Default:
- *   Express's `Request`.
+ * @typeParam Req type of `req` in hooks and functions, with what the app's middlewares add to it. Default: Express's
+ *   `Request`.
  */
 export interface AiProxyOptions<Req extends IncomingMessage = Request> {
   /** Base URL of the provider, `http:` or `https:`; a path in it is kept as a prefix. Required, unless `targets` is set. */
   target?: string | URL
-  /** Several providers, in place of `target`: see {@link TargetOptions}. Default: none. */
+  /** Several providers, instead of `target`: see {@link TargetOptions}. Default: none. */
   targets?: readonly TargetOptions<Req>[]
-  /** Credentials for the provider. Default: none, the client's own go on. */
+  /** Credentials for the provider. Default: none; the client's own are forwarded. */
   auth?: AuthOptions<Req>
   /** Further request headers for the provider. Default: none. */
   headers?: Record<string, string>
   /**
-   * Client headers that go on: names (`*` at the end matches any rest), or a function of the lower-case name, which must
-   * return `true` at once. Cookies, hop-by-hop headers and those that give a request another method or URL never go on, and
-   * `x-forwarded-*` only by its name in a list; what describes the body (`content-type`, …) always goes on. Default: {@link defaultForwardHeaders} and, if `forwardCredentials`, the
-   * client's own credentials.
+   * Client headers that are forwarded: names (`*` at the end matches any rest), or a function of the lower-case name, which
+   * must return `true` or `false` at once. Cookies, hop-by-hop headers and those that give a request another method or URL
+   * are never forwarded, and `x-forwarded-*` only if a list names them; the headers that describe the body (`content-type`, …)
+   * always are. Default: {@link defaultForwardHeaders} and, with `forwardCredentials`, the client's own credentials.
    */
   forwardHeaders?: readonly string[] | ((name: string, exchange: HookedExchange<Req>) => boolean)
   /**
-   * Whether the client's own credentials go on, in headers and in the query. Default: only if we hold none of the provider's:
-   * `auth` is not set, and neither `headers` nor `onRequest` sets a header that is not known to be harmless.
+   * Whether the client's own credentials are forwarded, in headers and in the query. Default: only if the middleware holds
+   * none of the provider's: `auth` is not set, and neither `headers` nor `onRequest` sets a header that is not known to be harmless.
    */
   forwardCredentials?: boolean
   /**
-   * Provider paths that can be reached. A string matches under any version prefix, or under any base path if it begins
+   * Provider paths that clients can reach. A string matches under any version prefix, or under any base path if it begins
    * with two asterisks and a slash; `*` matches a part of one path segment, and a method may precede the path
    * (`'GET files/*'`). A RegExp is tested against the whole path (`/v1/files`); how long that takes is up to the RegExp.
    * `'all'` opens everything. Default: {@link defaultEndpoints}, without those for uploads if `models` (also
@@ -98,26 +98,26 @@ export interface AiProxyOptions<Req extends IncomingMessage = Request> {
    */
   endpoints?: 'all' | readonly (string | RegExp)[]
   /**
-   * What an exchange may use; limits that are not set have their defaults. A function gives those of each request. See
+   * What an exchange may use; limits that are not set have their defaults. A function returns those of each request. See
    * {@link Limits}, {@link LimitsPerRequest}.
    */
   limits?: LimitsOption<Req>
   /** How streams share the event loop. Default `{ budgetMs: 0.15 }`. */
   turns?: {
     /**
-     * How long the turns of streams that burst may run in one round of the event loop, over all streams of the process,
-     * in milliseconds. On a loop that is busy with something else they get as much as everything else, up to 2 ms, if
+     * How long the turns of all bursting streams of the process together may run in one round of the event loop, in
+     * milliseconds. If the loop is busy with something else, they get as much time as everything else, up to 2 ms, if
      * that is more. Brief turns (a request that goes out, a small answer, an event now and then) have 2 ms of their own,
-     * or 1 ms while streams burst. If several middlewares set it, the smallest counts. Default 0.15.
+     * or 1 ms while streams burst. If several middlewares set it, the smallest value counts. Default 0.15.
      */
     budgetMs?: number
   }
-  /** Comments that keep a silent stream's connection open; `false` is none. Default `{ everyMs: 15_000 }`. */
+  /** Comments that keep a silent stream's connection open; `false` sends none. Default `{ everyMs: 15_000 }`. */
   heartbeat?: HeartbeatOptions | false
   /**
    * What happens to the provider's answer when the client leaves: `'abort'` stops it at once, `'drain'` reads it to its
-   * end, within the limits, and `'keep'` reads it on until nobody has wanted it for `resume.graceMs`. Default `'abort'`, and with
-   * `resume` `'keep'`.
+   * end, within the limits, and `'keep'` goes on reading until nobody has read it for `resume.graceMs`. Default `'abort'`;
+   * with `resume`, `'keep'`.
    */
   onClientDisconnect?: 'abort' | 'drain' | 'keep'
   /**
@@ -126,8 +126,8 @@ export interface AiProxyOptions<Req extends IncomingMessage = Request> {
    */
   errors?: 'respond' | 'next' | OnFailure<Req>
   /**
-   * The provider protocol, for paths that do not show it: a built-in format by its name, or a {@link Format} of your own.
-   * All paths then speak it. Default: by the path, and OpenAI's chat completions for what no other format claims.
+   * The provider protocol, if the path does not show it: the name of a built-in format, or a {@link Format} of your own.
+   * It then holds for all paths. Default: by the path; OpenAI's chat completions if no format claims the path.
    */
   format?: FormatName | Format
   /**
@@ -136,38 +136,38 @@ export interface AiProxyOptions<Req extends IncomingMessage = Request> {
    */
   includeUsage?: boolean
   /**
-   * Estimates the tokens of a piece of text that a model wrote, for streams that end before the provider has reported usage. With
-   * one of your own every event is parsed. It must return at once. Default: by the length of the events, without a tokeniser.
+   * Estimates the tokens of a piece of text that a model wrote, for streams that end before the provider has reported usage.
+   * It must return at once. If it is set, every event is parsed. Default: a built-in estimate, without a tokeniser.
    */
   estimateTokens?: EstimateTokens<Req>
   /**
-   * Models that may be asked for: names and RegExps, or `'all'`; or a function that gives these for each request, at once
-   * or as a promise. Others get 403 `model_not_allowed`. If the function throws or returns something else, the client gets
-   * 500 `internal_error`, and `onError` the reason. Default `'all'`.
+   * Models that may be asked for: names and RegExps, or `'all'`; or a function that returns these for each request, at once
+   * or as a promise. A request for another model gets 403 `model_not_allowed`. If the function throws or returns anything
+   * else, the client gets 500 `internal_error`, and `onError` gets the reason. Default `'all'`.
    */
   models?: ModelRules | ((req: Req) => ModelRules | Promise<ModelRules>)
-  /** Values for fields that a request leaves out, and values that it cannot change. Default: none. */
+  /** Defaults for fields that a request leaves out, and values that it cannot change. Default: none. */
   modelOptions?: ModelOptions
   /** Refuses new streams while the event loop is late. Default `false`. */
   overload?:
     | {
-        /** While the event loop is later than this, in milliseconds, new streams get 503 `overloaded`. */
+        /** While the event loop is later than this many milliseconds, new streams get 503 `overloaded`. */
         maxEventLoopDelayMs: number
       }
     | false
   /** Reads or replaces a request before it goes out, or answers it itself. Default: none. */
   onRequest?: OnRequest<Req>
   /**
-   * Called when the head of the provider's response has come: changes its status and headers before they go out, or answers
-   * in its place. Default: none.
+   * Called when the head of the provider's response has arrived. May change status and headers before they go out, or answer
+   * instead. Default: none.
    */
   onResponse?: OnResponse<Req>
   /**
-   * Sees each JSON answer that is not streamed, errors included, and may replace it. With it such an answer is held until it is
-   * whole, `limits.maxEventBytes` at most, and parsed. Default: none.
+   * Gets each JSON answer that is not streamed, errors included, and may replace it. Such an answer is held until it is whole
+   * (`limits.maxEventBytes` at most), and parsed. Default: none.
    */
   onAnswer?: OnAnswer<Req>
-  /** Sees each event of a stream, and may replace or drop it. With it every event is parsed, which costs. Default: none. */
+  /** Gets each event of a stream, and may replace or drop it. Every event is then parsed, which takes CPU time. Default: none. */
   onEvent?: OnEvent<Req>
   /**
    * Labels of the app's own for an exchange: the tenant, the plan, the feature. Called once per exchange, when it ends;
@@ -177,7 +177,7 @@ export interface AiProxyOptions<Req extends IncomingMessage = Request> {
    * Default: none.
    */
   labels?: (exchange: HookedExchange<Req>) => Labels
-  /** Says whom a request belongs to. Default: none, all requests are the same tenant's. */
+  /** Says whose request it is. Default: none; all requests belong to the same tenant. */
   identify?: Identify<Req>
   /**
    * Decide whether a request may go out, when, and how far its answer may go: see {@link Policy}, `express-ai-proxy/quota` and
@@ -189,15 +189,15 @@ export interface AiProxyOptions<Req extends IncomingMessage = Request> {
    * `express-ai-proxy/prices` for a table that others maintain. Default: none.
    */
   prices?: Prices
-  /** What a model costs that `prices` does not know. Default `'refuse'`. */
+  /** The price of a model that `prices` does not know. Default `'refuse'`. */
   unknownPrice?: UnknownPrice
-  /** Lets clients continue a stream whose connection broke: see {@link ResumeOptions}. Default `false`. */
+  /** Lets clients continue a stream after their connection broke: see {@link ResumeOptions}. Default `false`. */
   resume?: ResumeOptions<Req> | false
-  /** Keeps answers for requests that ask the same: see {@link CacheOptions}. Default `false`. */
+  /** Keeps answers for later requests that are equal: see {@link CacheOptions}. Default `false`. */
   cache?: CacheOptions<Req> | false
   /**
-   * Gives requests that the cache cannot tell apart, and that come while the first of them is under way, the answer of the first.
-   * Needs `cache`. Default `false`.
+   * While a request is under way, gives its answer to all requests that the cache cannot tell from it. Needs `cache`. Default
+   * `false`.
    */
   joinIdentical?: boolean
   /** Metrics and traces: see `express-ai-proxy/prometheus` and `express-ai-proxy/opentelemetry`. Default: none. */
@@ -205,15 +205,15 @@ export interface AiProxyOptions<Req extends IncomingMessage = Request> {
   /** Called once per exchange, whatever happened. What it throws goes to `onError`. Default: none. */
   onFinish?: OnFinish<Req>
   /**
-   * Called with what the app's own code threw, and with a TypeError for what it returned or set wrongly: in the hooks
+   * Called with what the app's own code threw, or with a TypeError if it returned or set an invalid value: in the hooks
    * above, in functions for `auth`, `limits`, `models`, `labels` and `forwardHeaders`, in `estimateTokens`, in a `format`, and in
    * observers. A process warning (`AI_PROXY_HOOK_THREW`) shows each as well, with its stack, at most once a minute. An
    * error with a status that a hook throws to refuse a request is not reported. Default: none.
    */
   onError?: OnError<Req>
   /**
-   * Process warnings about a set-up in which streams do not work as they should: `false` turns all of them off,
-   * `{ AI_PROXY_TRUST_PROXY: false }` those named. Default `true`.
+   * Process warnings about a set-up in which streams do not work as they should. `false` turns all of them off, and an object
+   * those that it names: `{ AI_PROXY_TRUST_PROXY: false }`. Default `true`.
    */
   warnings?: boolean | Partial<Readonly<Record<SetupWarningCode, boolean>>>
   /** Options for http-proxy-middleware, and for the connections that it makes. Default: see {@link ProxyOptions}. */
@@ -227,15 +227,15 @@ export interface AiProxyOptions<Req extends IncomingMessage = Request> {
    * `targets` as in {@link RetryOptions}; with one `target`, `false`.
    */
   retry?: RetryOptions | false
-  /** Asks the next target if the first one is slow, and takes the answer that is faster. Default `false`. */
+  /** Asks the next target if the first one is slow, and takes the faster answer. Default `false`. */
   hedge?: HedgeOptions | false
   /**
-   * What happens if all targets are cooling: `'try'` asks the one that cools least long, `'refuse'` answers 503
+   * What happens if all targets are cooling: `'try'` asks the one whose cooling ends first, `'refuse'` answers 503
    * `no_target` with `retry-after`. Default `'try'`.
    */
   whenAllCooling?: 'try' | 'refuse'
-  /** Puts the client's name of the model in the place of the provider's in answers. Default `false`. */
+  /** Replaces the provider's name of the model by the client's in answers. Default `false`. */
   showAlias?: boolean
-  /** Sees each attempt's request before it goes out, to sign it or to change its headers. Default: none. */
+  /** Gets each attempt's request before it goes out, to sign it or to change its headers. Default: none. */
   onAttempt?: OnAttempt<Req>
 }

@@ -11,18 +11,18 @@ export interface PolicyExchange<Req extends IncomingMessage = Request> extends H
   readonly requestBytes: number
   /** The request's JSON, with `modelOptions` and `onRequest` applied; `undefined` if it is not known. Not to be changed. */
   readonly body: unknown
-  /** Whether the request can make a model generate. Requests for lists of models, files and the like do not. */
+  /** Whether the request can make a model generate. Requests for lists of models, files and the like cannot. */
   readonly generates: boolean
   /**
    * The most tokens that the answer can have: what the request allows, for all its choices together, or `limits.maxOutputTokens`
-   * if that is less. `undefined` if neither says.
+   * if that is less. `undefined` if neither sets a maximum.
    */
   readonly maxOutputTokens: number | undefined
-  /** Output tokens of the answer so far, with reasoning: as reported, plus our estimate since then. */
+  /** Output tokens of the answer so far, with reasoning: as reported, plus an estimate of what came since. */
   readonly generatedTokens: number
   /** Tokens of the answer so far, in parts that do not overlap; `undefined` if nothing is known yet. */
   readonly tokens: Tokens | undefined
-  /** Those of them that the provider has reported; `undefined` if it has reported none. */
+  /** The tokens that the provider has reported so far; `undefined` if it has reported none. */
   readonly reportedTokens: Tokens | undefined
   /** Answers that the request asks for at once (`n`). */
   readonly answers: number
@@ -47,40 +47,40 @@ export interface PolicyExchange<Req extends IncomingMessage = Request> extends H
   /** Whether all targets that can serve the request have a `maxConcurrent`. */
   readonly isBoundByTargets: boolean
   /**
-   * Whether a target that can serve the request takes another one now, besides those for which exchanges hold a place; always
-   * `true` with a single target.
+   * Whether a target that can serve the request has room for it now, besides the places that exchanges hold; always `true`
+   * with a single target.
    */
   hasCapacity(): boolean
-  /** Holds a place at the targets until the request goes out, or the exchange ends: `hasCapacity()` of others counts it. */
+  /** Holds a place at the targets until the request goes out, or the exchange ends: `hasCapacity()` of others takes it into account. */
   holdCapacity(): void
-  /** Calls back each time a target may take more than before. @returns a function that stops this */
+  /** Calls back each time a target may have room again. @returns a function that stops this */
   onCapacity(callback: () => void): () => void
   /**
-   * Says that the client is about to wait. If `heartbeat.beforeFirstByte` is set, a stream is opened now and gets heartbeats;
+   * Announces that the client is about to wait. If `heartbeat.beforeFirstByte` is set, a stream is opened now and gets heartbeats;
    * a refusal is then an error event.
    */
   keepsWaiting(): void
 }
 
-/** What a policy does not let pass. */
+/** A refusal of a policy. */
 export interface Refusal {
   /** A {@link FailureCode}, or one of the policy's own that begins with `x_`. Default `policy_refused`. */
   readonly code?: AnyFailureCode | undefined
   /** One sentence for the client, without secrets. */
   readonly message: string
-  /** HTTP status, from 400 to 599, while nothing has gone out. Default: the code's own; of the policy's own codes 403. */
+  /** HTTP status, from 400 to 599, while nothing has gone out. Default: the code's own status; 403 for codes of the policy's own. */
   readonly status?: number | undefined
   /** Response headers, such as `retry-after`. Default: none. */
   readonly headers?: Readonly<Record<string, string>> | undefined
 }
 
-/** What a policy says of a request: nothing or headers for the answer if it passes, or why it does not. */
+/** A policy's decision on a request: nothing, or headers for the answer, if it passes; or why it does not. */
 export type Admission =
   | undefined
   // biome-ignore lint/suspicious/noConfusingVoidType: it is what a function without a return statement returns
   | void
   | {
-      /** Headers for the answer; they win over the provider's. None that describes its body. */
+      /** Headers for the answer, which replace the provider's. None may describe the body. */
       readonly headers: Readonly<Record<string, string>>
     }
   | {
@@ -92,36 +92,36 @@ export type Admission =
  * Decides on requests: whether they may go out, and how far their answers may go. Policies are asked in the order of the
  * option `policies`; after the first refusal no further policy is asked.
  *
- * What a policy acquires in `admit` it gives back in `settle`: that is called once for each exchange for which `admit` was
- * called, whatever happened to it, and not before `admit` has returned. Of an exchange that gets the answer of another
- * (options `cache` and `joinIdentical`) it is called before the first event of that goes out, since it asks no provider;
- * `settleShared` follows at its end.
+ * A policy releases in `settle` what it acquires in `admit`: `settle` is called once for each exchange for which `admit` was
+ * called, whatever happened to it, and not before `admit` has returned. If an exchange gets the answer of another (options
+ * `cache` and `joinIdentical`), it is called before the first event of that answer goes out, because the exchange asks no
+ * provider; `settleShared` follows at its end.
  */
 export interface Policy<Req extends IncomingMessage = Request> {
   /** For messages and the debug log. */
   readonly name: string
   /**
-   * Called once per exchange, after the request has been read, checked and edited, and before anything goes out. May wait; then
-   * `exchange.signal` says when the client has left. What it throws refuses the request with 500 `policy_failed`.
+   * Called once per exchange, after the request has been read, checked and edited, and before anything goes out. It may wait;
+   * `exchange.signal` then tells when the client has left. If it throws, the request is refused with 500 `policy_failed`.
    */
   admit?(exchange: PolicyExchange<Req>): Admission | Promise<Admission>
   /**
    * Called after each turn in which events of a stream have gone out; see {@link PolicyExchange.watchFrom}. Must return at once.
-   * What it throws ends the stream with `policy_failed`.
+   * If it throws, the stream ends with `policy_failed`.
    *
    * @returns why the stream ends here
    */
   progress?(exchange: PolicyExchange<Req>): Refusal | undefined
   /**
-   * Called with what has become of the exchange. What it throws goes to `onError`. If `record.cache` is `hit` or `join`, there is
-   * no usage, `cost` is 0, and the record may be of the moment at which that answer began: `outcome` is `completed` then, and
-   * the app's labels are not known.
+   * Called with the exchange's record. If it throws, `onError` gets the error. If `record.cache` is `hit` or `join`, there is no
+   * usage, `cost` is 0, and the record may show the moment at which that answer began: `outcome` is then `completed`, and the
+   * app's labels are unknown.
    */
   settle?(record: ExchangeRecord, exchange: PolicyExchange<Req>): void | Promise<void>
   /**
-   * Called once for each exchange that got a kept answer, or that of another exchange, when it has ended, whether `admit` was
-   * called for it or not. It holds nothing by now. The record has no usage, so that nobody is charged by mistake for what
-   * another has paid; `exchange.tokens` are those of the answer. What this throws goes to `onError`.
+   * Called once for each exchange that got a kept answer, or that of another exchange, when it has ended, whether or not `admit`
+   * was called for it. It holds nothing by now. The record has no usage, so that nobody is charged by mistake for what
+   * another has paid; `exchange.tokens` are those of the answer. If this throws, `onError` gets the error.
    */
   settleShared?(record: ExchangeRecord, exchange: PolicyExchange<Req>): void | Promise<void>
   /** Returns counters and gauges of its own, by names of letters, digits and `_`, for `stats().policies` and for metrics. */

@@ -4,8 +4,8 @@ import type { SecureContextOptions } from 'node:tls'
 import type { Request } from 'express'
 
 /**
- * A secret, or a function that gives it for each request, so that keys can rotate or differ by user. It is called last,
- * once all else has admitted the request. If it throws, the client gets 500 `credentials_unavailable`.
+ * A secret, or a function that returns it for each request, so that keys can rotate or differ by user. It is called last,
+ * for a request that has passed all other checks. If it throws, the client gets 500 `credentials_unavailable`.
  */
 export type Credential<Req extends IncomingMessage = Request> = string | ((req: Req) => string | Promise<string>)
 
@@ -17,7 +17,7 @@ export interface AuthOptions<Req extends IncomingMessage = Request> {
   query?: Record<string, Credential<Req>>
 }
 
-/** Options handed on to http-proxy-middleware. */
+/** Options for http-proxy-middleware, and for the connections that it makes. */
 export interface ProxyOptions {
   /**
    * Agent for upstream connections: Node's, or one that goes through a proxy (`https-proxy-agent`, `proxy-agent`,
@@ -25,8 +25,8 @@ export interface ProxyOptions {
    */
   agent?: HttpAgent | HttpsAgent
   /**
-   * Goes through the proxy that `HTTPS_PROXY`, `HTTP_PROXY` or `ALL_PROXY` names for the target, unless `NO_PROXY` has the
-   * target, in upper or lower case; they are read when the middleware is created. Needs the package `proxy-agent`. Default
+   * Goes through the proxy that `HTTPS_PROXY`, `HTTP_PROXY` or `ALL_PROXY` names for the target, unless `NO_PROXY` names the
+   * target. These variables may be in upper or lower case, and are read when the middleware is created. Needs the package `proxy-agent`. Default
    * `false`.
    */
   fromEnv?: boolean
@@ -36,15 +36,15 @@ export interface ProxyOptions {
   ssl?: SecureContextOptions
   /** Adds `x-forwarded-for`, `-host`, `-port` and `-proto`. Default `false`. */
   xfwd?: boolean
-  /** Sends the target's name as `host`, instead of the one that the client used. Default `true`. */
+  /** Sends the target's host name as `host`, instead of the name that the client used. Default `true`. */
   changeOrigin?: boolean
   /** Local IP address for upstream connections. Default: the system's choice. */
   localAddress?: string
   /**
-   * Reads the connections of the middleware's own agent into one buffer, and takes the chunks of a body apart itself, which
-   * saves CPU time in bursting streams; everything else of the protocol is left to Node. `false` leaves all of it to
-   * Node, and so does an agent of your own (`agent`, `fromEnv`), or a Node whose HTTP client listens to its connections in
-   * another way. Default `true`.
+   * Reads the connections of the middleware's own agent into one buffer, and decodes chunked bodies itself, which saves CPU
+   * time if streams burst; Node does everything else of the protocol. `false` leaves all of it to Node. An agent of your own
+   * (`agent`, `fromEnv`) turns it off, and it turns itself off on a Node whose HTTP client does not listen to its connections
+   * as expected. Default `true`.
    */
   fastPath?: boolean
 }

@@ -22,7 +22,7 @@ export interface ExchangeSnapshot {
   readonly model: string | undefined
   /** Whether the request asks for a stream. */
   readonly stream: boolean
-  /** Whom the request belongs to, by the option `identify`; `undefined` without it. */
+  /** Whose request it is, by the option `identify`; `undefined` without it. */
   readonly subject: string | undefined
   /** The subject's tenant; `undefined` if it has none. */
   readonly tenant: string | undefined
@@ -42,7 +42,7 @@ export interface ExchangeSnapshot {
 export interface RecordedUsage extends Usage {
   /**
    * Whether some of it is estimated, because the stream ended early or the provider does not report it. Missing figures
-   * are estimated from the text that passed. If a generating request's answer has nothing that we can read, this is the
+   * are estimated from the text that passed. If nothing in the answer to a generating request can be read, this is the
    * only field.
    */
   readonly estimated: boolean
@@ -82,7 +82,7 @@ export interface ExchangeRecord {
   readonly status: number | undefined
   /**
    * Status of the provider's answer; `undefined` if it did not answer. It differs from `status` if the response had
-   * already been opened, or if we answered in the provider's place.
+   * already been opened, or if a hook answered instead of the provider.
    */
   readonly providerStatus: number | undefined
   /**
@@ -114,28 +114,28 @@ export interface ExchangeRecord {
   readonly firstTokenMs: number | undefined
   /** Output tokens per second, from the first token of a stream to its end; `undefined` if unknown. */
   readonly outputTokensPerSecond: number | undefined
-  /** Whom the request belonged to, by the option `identify`; `undefined` without it, and if the request was refused before. */
+  /** Whose request it was, by the option `identify`; `undefined` without it, and if the request was refused before. */
   readonly subject: string | undefined
   /** The subject's tenant; `undefined` if it has none. */
   readonly tenant: string | undefined
   /** What the exchange cost, by the option `prices`; `undefined` without it, and if the model has no price. */
   readonly cost: number | undefined
-  /** Whether `cost` rests on estimated tokens, or on a price that stands for an unknown one. */
+  /** Whether `cost` is based on estimated tokens, or on a substitute for an unknown price. */
   readonly costEstimated: boolean
   /**
    * With the option `cache`: `hit` if a kept answer went out, `join` if it was that of another exchange, which was still under
-   * way, and `miss` if the provider was asked. `undefined` if others cannot get the answer. Of a `hit` and a `join`, `usage` is
-   * that of the exchange whose answer it was; `cost` is 0, and quotas are not charged.
+   * way, and `miss` if the provider was asked. `undefined` if the answer cannot be shared. With `hit` and `join`, `usage` is
+   * that of the exchange whose answer it was, `cost` is 0, and quotas are not charged.
    */
   readonly cache: 'hit' | 'join' | 'miss' | undefined
   /** Labels of the app's own, from the option `labels`; `{}` if there are none. */
   readonly labels: Readonly<Record<string, string>>
   /**
-   * Name of the target whose answer the client got, or of the last one that was asked: with the option `target`, its
+   * Name of the target whose answer the client got, or of the last target that was asked; with the option `target`, its
    * host. `undefined` if none was asked.
    */
   readonly target: string | undefined
-  /** Every try at a target, in the order of their starts; empty if none was asked. */
+  /** Every attempt at a target, in the order of their starts; empty if none was asked. */
   readonly attempts: readonly AttemptRecord[]
   /** The start, in milliseconds since the epoch. */
   readonly startedAt: number

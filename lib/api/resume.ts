@@ -14,13 +14,13 @@ export interface ResumeOptions<Req extends IncomingMessage = Request> {
   windowMs?: number
   /** How long the provider goes on while nobody reads, in milliseconds. Default 60,000. */
   graceMs?: number
-  /** How many bytes of a stream are kept; of a longer one, the newest. Default 1 MiB. */
+  /** How many bytes of a stream are kept; of a longer stream, the newest ones. Default 1 MiB. */
   maxBytes?: number
   /**
-   * Says who asks: only the same may continue a stream, or stop it. `undefined` or `null` means nobody: the stream then cannot be
-   * continued. Default: the subject of `identify`; required without that.
+   * Says who asks: only the same person may continue or stop a stream. If it returns `undefined` or `null`, the stream cannot
+   * be continued. Default: the subject of `identify`; required without that.
    */
   who?: (req: Req) => string | null | undefined | Promise<string | null | undefined>
-  /** Whether a stream is kept at all. It must return at once. Default: each is. */
+  /** Whether a stream is kept. It must return at once. Default: every stream is. */
   when?: (exchange: HookedExchange<Req>) => boolean
 }

@@ -12,7 +12,7 @@ export interface StreamAddress {
 /** Where the streams are: the URL to which `/<id>` is added, or a function that returns a stream's own URL. */
 export type StreamsUrl = string | ((stream: StreamAddress) => string)
 
-/** A stream that broke, before it is asked for again. */
+/** A stream that broke, before an attempt to resume it. */
 export interface StreamInterruption {
   /** Id of the stream, from `x-stream-id`. */
   readonly id: string
@@ -22,17 +22,17 @@ export interface StreamInterruption {
   readonly attempt: number
   /** How long the attempt waits before it starts, in milliseconds. */
   readonly delayMs: number
-  /** The browser is offline: after the delay, the attempt waits for the network. */
+  /** Whether the browser is offline: after the delay, the attempt then waits for the network. */
   readonly offline: boolean
   /** What broke the stream, or the attempt before. */
   readonly cause: unknown
 }
 
-/** A stream that goes on. */
+/** A stream that continues. */
 export interface StreamResumption {
   /** Id of the stream, from `x-stream-id`. */
   readonly id: string
-  /** The event after which it goes on: `<epoch>.<n>`, or a count. */
+  /** The event after which it continues: `<epoch>.<n>`, or a count. */
   readonly after: string
   /** How many attempts it took. */
   readonly attempts: number
@@ -66,11 +66,11 @@ export interface ResumableOptions {
   readonly onAbort?: OnAbort | undefined
   /**
    * Where the server has its streams, if its `x-stream-url` cannot be used: because a proxy changes paths, or because
-   * CORS hides the header. Either the URL to which `/<id>` is added, such as `'/ai/-/streams'`, or a function that
+   * CORS hides the header. Either a URL to which `/<id>` is appended, such as `'/ai/-/streams'`, or a function that
    * returns the URL of a stream. Default: what `x-stream-url` says, on the origin of the request.
    */
   readonly streamsUrl?: StreamsUrl | undefined
-  /** The longest event that is held until it is whole, in bytes; a longer one fails the body. `false` is no limit. Default 16 MiB. */
+  /** The longest event that is held until it is whole, in bytes; a longer one makes the body fail. `false` means no limit. Default 16 MiB. */
   readonly maxEventBytes?: number | false | undefined
   /** Called when the stream has broken, before each attempt to resume it: the place to show that it reconnects. Default: none. */
   readonly onInterrupted?: ((interruption: StreamInterruption) => void) | undefined

@@ -58,8 +58,8 @@ export interface TextPlace {
   readonly path: readonly (string | number)[]
   /**
    * `text`: the answer itself, new in this message. `reasoning`: the model's reasoning. `repeated`: text or reasoning
-   * that earlier messages of the stream, or other places of this message, have delivered, and what else the model wrote
-   * in addition to its answer: tokens of log probabilities, quotations of the text, rewritten prompts.
+   * that earlier messages of the stream, or other places of this message, have delivered, and everything else that the model
+   * wrote in addition to its answer: tokens of log probabilities, quotations of the text, rewritten prompts.
    */
   readonly kind: 'text' | 'reasoning' | 'repeated'
 }
@@ -68,7 +68,7 @@ export interface TextPlace {
  * Describes a provider's protocol, for the option `format`. Every function is pure: objects in, objects out. Only
  * `name` and `readMessage` are required.
  *
- * If a function throws, `onError` gets the error (as that of the hook `format`). It never breaks a stream: the bytes
+ * If a function throws, `onError` gets the error (as that of the hook `format`). The stream goes on: its bytes
  * pass, and what the function would have read is missing from the record.
  */
 export interface Format<Name extends AnyFormatName = CustomFormatName> {
@@ -98,7 +98,7 @@ export interface Format<Name extends AnyFormatName = CustomFormatName> {
   textsIn?(data: JsonObject, event: string | undefined): readonly TextPlace[]
 
   /**
-   * Says how far a message brings its stream; `undefined` if the message is not of this protocol. If a stream has no
+   * Says whether a message brings content or an end to its stream; `undefined` if the message is not of this protocol. If a stream has no
    * message of this protocol, it ends with its body, however that ends. Default: `{}` for every message.
    */
   progressIn?(data: JsonObject, event: string | undefined): Progress | undefined
@@ -210,7 +210,7 @@ export interface Format<Name extends AnyFormatName = CustomFormatName> {
 
   /**
    * Paths about one answer that the provider keeps (to read, cancel or delete it); the first group is its id. Such a
-   * request goes to the target that has the answer. With `resume`, it must be of the client that had the answer made.
+   * request goes to the target that has the answer. With `resume`, it must come from the client that requested the answer.
    * Default: none.
    */
   readonly answerPaths?: readonly RegExp[]

@@ -1,6 +1,6 @@
 import type { Framer } from './framer.js'
 
-/** What a frame carries, whatever it is wrapped in. */
+/** The content of a frame, without its wrapping. */
 export interface Message {
   /** Name of the event (SSE's `event`, `:event-type` of an AWS event stream), if the framing has one. */
   readonly event?: string
@@ -8,7 +8,7 @@ export interface Message {
   readonly id?: string
   /** The payload, usually the text of a JSON value. */
   readonly data: string
-  /** The frame itself says that the provider failed (an exception in an AWS event stream). */
+  /** Whether the frame itself says that the provider failed (an exception in an AWS event stream). */
   readonly isError?: boolean
 }
 
@@ -26,14 +26,14 @@ export interface Framing {
    * framing then counts only if the format names it and the first bytes fit (a JSON array, lines of JSON).
    */
   readonly mediaTypes?: readonly string[]
-  /** Frames hold lengths or checksums: bytes in them are never replaced in place. Default `false`. */
+  /** Whether frames hold lengths or checksums: bytes in them are then never replaced in place. Default `false`. */
   readonly isBinary?: boolean
   /** `false`: a stream has no place for an error, and is cut instead. Default `true`: `write` writes the error. */
   readonly carriesErrors?: boolean
   /** Whether an optional package that it needs is installed. If it is not, streams pass as they are. Default: it is. */
   isAvailable?(): boolean
   /**
-   * Makes what cuts one stream into frames.
+   * Creates the framer that cuts one stream into frames.
    *
    * @param maxEventBytes the longest frame that passes, in bytes
    */
@@ -48,8 +48,8 @@ export interface Framing {
   /**
    * Writes a frame that carries a message.
    *
-   * @param message what the frame is to carry
-   * @param replacedFrame the frame in whose place it goes out, if there is one
+   * @param message the content of the frame
+   * @param replacedFrame the frame that it replaces, if there is one
    */
   write(message: Message, replacedFrame?: Buffer): Buffer
   /** Changes the first frames of a stream if the proxy sent something (a heartbeat) before them. Default: no change. */

@@ -16,9 +16,9 @@ interface Known {
 const HASH = /^sha256:([0-9a-f]{64})$/
 
 /**
- * Creates a function for the option `identify` that knows clients by keys of your own, which they send as `Authorization`,
- * `x-api-key`, `api-key` or `x-goog-api-key`, as the SDKs do. Only hashes are kept; the digests are compared in constant time. A key that
- * was recognised never goes to a provider, whatever `forwardCredentials` and `forwardHeaders` say. Requests without a known
+ * Creates a function for the option `identify` that recognises clients by keys of your own, which they send as `Authorization`,
+ * `x-api-key`, `api-key` or `x-goog-api-key`, as the SDKs do. Only hashes are kept; the digests are compared in constant time. A
+ * recognised key never goes to a provider, whatever `forwardCredentials` and `forwardHeaders` say. Requests without a known
  * key get 401.
  *
  * @param subjects the subjects by the hashes of their keys: `{ 'sha256:9f86d0…': 'ada' }`; see {@link newKey}

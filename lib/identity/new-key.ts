@@ -15,7 +15,7 @@ export interface NewKey {
 /**
  * Makes a key of your own for a client, and its hash for {@link hashedKeys}. Show the key once, and keep the hash.
  *
- * @param prefix what the key begins with, so that people and scanners of leaked keys recognise it: letters, digits, `_` and
+ * @param prefix the beginning of the key, so that people and scanners for leaked keys recognise it: letters, digits, `_` and
  *   `-`. Default `'sk-'`
  * @throws TypeError if the prefix has other characters
  */

@@ -22,7 +22,7 @@ const SWEEP_MS = 1000
 
 /** Options of {@link memoryJournal}. */
 export interface MemoryJournalOptions {
-  /** How much memory the journal may use, in bytes. What was not used for longest goes first. Default 64 MiB. */
+  /** How much memory the journal may use, in bytes. If it is full, the entries that were not used for longest are dropped first. Default 64 MiB. */
   maxBytes?: number
 }
 

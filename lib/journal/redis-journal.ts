@@ -23,7 +23,7 @@ export interface RedisJournalOptions {
    * must use the same kind: one server, or a cluster.
    */
   readonly client: RedisClient
-  /** What the names of all keys begin with. Default `'ai-journal:'`. */
+  /** Prefix of all keys' names. Default `'ai-journal:'`. */
   readonly prefix?: string
   /** How long a call may take, in milliseconds, before Redis counts as out of reach. Default 2000. */
   readonly timeoutMs?: number
