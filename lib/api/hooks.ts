@@ -63,6 +63,8 @@ export interface HookAnswer {
   headers?: Record<string, string | undefined> | undefined
   /** A string, Buffer or Uint8Array goes out as it is, anything else as JSON. Default: no body. */
   body?: unknown
+  /** Always absent, so that the compiler refuses a hook that returns its request. */
+  rawBody?: never
 }
 
 /**

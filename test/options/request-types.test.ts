@@ -41,3 +41,10 @@ test('without a type argument, `req` is Express’s Request', () => {
   })
   aiProxy({ target: 'https://provider.example', onRequest: (_request, { req }) => void req.originalUrl })
 })
+
+test('a hook that returns its request does not compile', () => {
+  // @ts-expect-error A request is not an answer.
+  aiProxy({ target: 'https://provider.example', onRequest: (request) => request })
+  // @ts-expect-error Nor is a response.
+  aiProxy({ target: 'https://provider.example', onResponse: (response) => response })
+})
