@@ -14,34 +14,34 @@ export type CachePace =
   | 'instant'
   | 'recorded'
   | {
-      /** Tokens per second, by the estimate of the package. */
+      /** Tokens per second, by the package's own estimate. */
       tokensPerSecond: number
     }
 
-/** Keeps whole answers, and gives them to requests that ask the same. */
+/** Keeps whole answers, and gives them to later requests that are equal. */
 export interface CacheOptions<Req extends IncomingMessage = Request> {
   /** Where the answers are kept: see `express-ai-proxy/journal`. Default: that of `resume`, or a `memoryJournal()`. */
   journal?: Journal
   /**
-   * How long requests get an answer, in milliseconds. It is kept for another five minutes (with `resume`, for `windowMs` if that
-   * is more) for those that have got it by then.
+   * How long an answer is given to new requests, in milliseconds. It is kept for another five minutes (with `resume`, for
+   * `windowMs` if that is more), so that those who have begun to read it can finish.
    */
   ttlMs: number
   /**
-   * Names those who share answers: a user, a team, everybody. It must return at once; '' or a value that is not a string is an
-   * error (500). Required: there is no default for who may see whose answers.
+   * Names the group that shares answers: a user, a team, everybody. It must return at once; '' or a value that is not a string
+   * is an error (500). Required: there is no default for who may see whose answers.
    */
   scope: (req: Req, exchange: HookedExchange<Req>) => string
   /**
-   * Replaces what tells requests apart within a scope; `undefined` takes the usual key. It must return at once. Default: a hash of
-   * target, path, query, headers that go on, and the body, without fields that do not change the answer.
+   * Replaces the usual key, by which requests are told apart within a scope. Return `undefined` for the usual key. It must return
+   * at once. Default: a hash of target, path, query, forwarded headers, and the body, without fields that do not change the answer.
    */
   key?: (request: CacheableRequest, exchange: HookedExchange<Req>) => string | undefined
-  /** Whether an answer may be kept. It must return at once. Default: if the request sets its temperature to 0. */
+  /** Whether an answer may be kept. It must return at once. Default: only if the request sets its temperature to 0. */
   when?: (request: CacheableRequest, exchange: HookedExchange<Req>) => boolean
   /** How fast a kept stream goes out. Default `'instant'`. */
   pace?: CachePace
-  /** Keeps answers with tool calls, too. Default `false`. */
+  /** Whether answers with tool calls are kept, too. Default `false`. */
   toolCalls?: boolean
   /** The longest answer that is kept, in bytes. Default 1 MiB. */
   maxBytes?: number
@@ -59,7 +59,7 @@ export interface CachedAnswer {
   readonly model: string | undefined
   /** When it was kept, in milliseconds since the epoch. */
   readonly storedAt: number
-  /** Its bytes. */
+  /** Its size in bytes. */
   readonly bytes: number
 }
 

@@ -10,7 +10,7 @@ export interface JournalBatch {
   readonly at: number
 }
 
-/** Head of an answer, as far as it may go to other clients. */
+/** The part of an answer's head that may go to other clients. */
 export interface JournalHead {
   /** The status. */
   readonly status: number
@@ -27,7 +27,7 @@ export interface JournalEnd {
    * it. `vacated`: there is no answer, because of something that concerns only the client that asked; another may ask again.
    */
   readonly how: 'complete' | 'failed' | 'vacated'
-  /** What is known of the answer, as JSON. */
+  /** What is known about the answer, as JSON. */
   readonly about: string
 }
 
@@ -55,7 +55,7 @@ export interface NewJournalEntry {
   readonly id: string
   /** What it is about, as JSON. */
   readonly about: string
-  /** How many bytes of events are kept. With `trims`, the oldest go first; otherwise a longer entry is dropped. */
+  /** How many bytes of events are kept. With `trims`, the oldest events are dropped first; otherwise a longer entry is dropped. */
   readonly maxBytes: number
   /** Whether an entry that becomes too long keeps its newest events. */
   readonly trims: boolean
@@ -65,7 +65,7 @@ export interface NewJournalEntry {
 
 /** Callbacks of an entry's writer. None is called within one of its own calls. */
 export interface JournalWriterCallbacks {
-  /** A reader has asked for the answer to be stopped. */
+  /** A reader has asked to stop the answer. */
   onStop(): void
   /** Readers have come or gone. */
   onReaders(): void
@@ -142,7 +142,7 @@ export interface Journal {
    * @returns whether it was set
    */
   put(name: string, value: string, ttlMs: number, ifAbsent?: boolean): boolean | Promise<boolean>
-  /** Returns the value of a name; `undefined` if it has none, or none any more. */
+  /** Returns the value of a name; `undefined` if it has none (any more). */
   get(name: string): string | undefined | Promise<string | undefined>
   /**
    * Removes a name.
@@ -152,7 +152,7 @@ export interface Journal {
    * @returns whether it was removed
    */
   drop(name: string, ifValue?: string): boolean | Promise<boolean>
-  /** Lists the names that begin so, with their values. */
+  /** Lists the names with a prefix, with their values. */
   list(prefix: string): Promise<readonly (readonly [name: string, value: string])[]>
   /** Returns figures. */
   stats(): JournalStats

@@ -19,7 +19,7 @@ export interface TargetOptions<Req extends IncomingMessage = Request> {
   name: string
   /** Base URL of the provider, `http:` or `https:`; a path in it is kept as a prefix. */
   target: string | URL
-  /** Credentials for this provider. They are never inherited. Default: none. */
+  /** Credentials for this provider. A target never inherits any. Default: none. */
   auth?: AuthOptions<Req>
   /** Further request headers for this provider. Default: the middleware's `headers`, without credentials. */
   headers?: Record<string, string>
@@ -52,8 +52,8 @@ export interface TargetCandidate {
 }
 
 /**
- * Returns the targets of one priority, or their names, in the order in which they are asked. Targets that it leaves out are
- * not asked. It must answer synchronously.
+ * Returns the targets of one priority, or their names, in the order in which to ask them. Targets that it leaves out are not
+ * asked. It must return at once.
  *
  * @param candidates the targets of one priority that serve the request, are not cooling, and are not full
  * @param stickyKey the key by which requests stick to a target; `undefined` if `sticky` is off, or the request has none
@@ -65,8 +65,8 @@ export type BalanceFunction<Req extends IncomingMessage = Request> = (
 ) => readonly (string | TargetCandidate)[]
 
 /**
- * How requests are shared among the targets of one priority. `weighted`: by weight, evenly in time. `least-busy`: to the
- * target with the fewest exchanges under way by weight. `fastest`: to the one with the shortest average time to first
+ * How requests are shared among the targets of one priority. `weighted`: by weight, evenly spread over time. `least-busy`:
+ * to the target with the fewest exchanges under way, relative to its weight. `fastest`: to the one with the shortest average time to first
  * token.
  */
 export type Balance<Req extends IncomingMessage = Request> =
@@ -99,15 +99,15 @@ export interface PreambleOptions {
   ms?: number
 }
 
-/** Reasons for which a request is tried again. */
+/** Reasons to try a request again. */
 export type RetryReason = 'connection' | 'server-error' | 'rate-limit' | 'auth' | 'timeout' | 'stream-error'
 
 /** How often, when and why a request that failed is tried again. */
 export interface RetryOptions {
-  /** Tries of one request, at all targets together. Default 3. */
+  /** Attempts per request, over all targets. Default 3. */
   attempts?: number
   /**
-   * Failures that lead to another try. `connection`: no connection, or a break before the answer. `server-error`: 408,
+   * Failures that lead to another attempt. `connection`: no connection, or a break before the answer. `server-error`: 408,
    * 500, 502, 503, 504, 529. `rate-limit`: 429. `auth`: 401, 402, 403, at another target. `timeout`: no first byte or
    * token in time. `stream-error`: an error, or the end, in a stream without content. Default: all.
    */
@@ -117,17 +117,17 @@ export interface RetryOptions {
    * at the first number, doubles with each backoff, and ends at the second. Default `[250, 4000]`.
    */
   backoffMs?: readonly [number, number]
-  /** The longest `Retry-After` that is waited for. Default 10,000. */
+  /** The longest `Retry-After` to wait for. Default 10,000. */
   maxWaitMs?: number
   /** No attempt starts later than this after the first one. Default 30,000. */
   withinMs?: number
-  /** How much of a stream is held back before its first content; `false` is none. Default: see {@link PreambleOptions}. */
+  /** How much of a stream is held back before its first content; `false` holds nothing back. Default: see {@link PreambleOptions}. */
   preamble?: PreambleOptions | false
 }
 
-/** Asks a second target if the first one is slow. The rejected attempt costs money. */
+/** Asks another target if the first one is slow. The losing attempt costs money. */
 export interface HedgeOptions {
-  /** Starts the next target if no content has come for this long, in milliseconds. */
+  /** Asks the next target if no content has arrived for this long, in milliseconds. */
   afterMs: number
   /** Attempts that may be started this way. Default 1. */
   max?: number

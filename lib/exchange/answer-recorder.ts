@@ -34,7 +34,7 @@ export interface AnswerRecorder {
   /**
    * A failure is about to be sent, as a response or as the next events. What concerns this client alone is not kept.
    *
-   * @param forOthers the events that others get in the place of these, if they get the answer as well; `undefined` for the same
+   * @param forOthers the events that others get instead of these, if they get the answer as well; `undefined` for the same
    */
   fail(forOthers: Buffer | undefined): void
   /**

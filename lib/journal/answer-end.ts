@@ -29,7 +29,7 @@ function isShared({ outcome, code }: AiProxyError): boolean {
 }
 
 /**
- * Returns what others who read an answer are told of its failure. That a quota is used up, which names its key, or that a
+ * Returns the failure that others who read an answer get. That a quota is used up, which names its key, or that a
  * client was too slow, is between that client and the app.
  */
 export function failureForOthers(failure: AiProxyError): AiProxyError {

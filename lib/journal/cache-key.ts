@@ -17,7 +17,7 @@ export interface KeyParts {
   readonly path: string
   /** Without credentials. */
   readonly query: readonly (readonly [string, string])[]
-  /** Those that go on, without credentials, by lower-case names. */
+  /** Headers that are forwarded, without credentials, by lower-case names. */
   readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>
   /** Names of those that do not change the answer; `*` matches any rest. */
   readonly ignoredHeaders: readonly string[]

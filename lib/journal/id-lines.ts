@@ -51,7 +51,7 @@ export function withIdLines(
  * Adds 1 to the number in an id line, in place.
  *
  * @param numberAt where the number begins
- * @param length of the line; there is room for a further digit behind it
+ * @param length of the line, after which there is room for another digit
  * @returns its new length
  */
 function countUp(line: Buffer, numberAt: number, length: number): number {
@@ -67,9 +67,9 @@ function countUp(line: Buffer, numberAt: number, length: number): number {
   return length + 1
 }
 
-/** Memory for one turn's events, which is used again once they are sent: new memory costs more than the copies. */
+/** Memory for one turn's events, which is reused once they are sent: new memory costs more than the copies. */
 const SCRATCH_BYTES = 128 * 1024
-/** Node has a pool for what is smaller. */
+/** Node takes smaller buffers from a pool. */
 const MIN_SCRATCH_BYTES = 4096
 /** A process needs one for each turn that is being written: the loop writes one at a time. */
 const MAX_SPARE = 4

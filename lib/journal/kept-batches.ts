@@ -146,7 +146,7 @@ class Block {
     return this.#first + this.#ends.length - 1
   }
 
-  /** @param first number of the event that is to be added next */
+  /** @param first number of the next event to be added */
   hasRoomFor(size: number, first: number): boolean {
     return this.memory.length - this.#bytesBefore(this.end) >= size && first === this.newest + 1
   }

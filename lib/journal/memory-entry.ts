@@ -28,7 +28,7 @@ export class MemoryEntry implements JournalWriter {
   readonly id: string
   /** Those of who writes, with all that it holds: released when it has ended, because entries stay for minutes. */
   callbacks: JournalWriterCallbacks | undefined
-  /** All that it costs in memory. */
+  /** All the memory that it takes. */
   bytes: number
   expiresAt = Number.POSITIVE_INFINITY
   readonly #entry: NewJournalEntry

@@ -128,7 +128,7 @@ export class MemoryJournal implements Journal {
     clearInterval(this.#timer)
   }
 
-  /** Drops some of what is too old. */
+  /** Drops some entries that are too old. */
   sweep(): void {
     const before = this.#names.bytes
     this.#names.sweep(SWEPT_AT_ONCE)
@@ -173,7 +173,7 @@ export class MemoryJournal implements Journal {
     while (this.#bytes > this.#maxBytes && this.#evict()) {}
   }
 
-  /** Drops what was not used for longest: what has ended before what is under way. @returns whether there was anything */
+  /** Drops the entry that was not used for longest, ended ones first. @returns whether there was one */
   #evict(): boolean {
     const [oldest] = this.#ended.keys()
     const id = oldest ?? this.#open.keys().next().value

@@ -34,7 +34,7 @@ export interface RecorderOptions {
   readonly model: string | undefined
   readonly maxBytes: number
   readonly keepMs: number
-  /** How long it goes on without any reader; 0 ends it at once. */
+  /** How long the provider goes on without any reader; 0 ends it at once. */
   readonly graceMs: number
   /** Set if the client may continue it. */
   readonly resume: { readonly reader: string; readonly streamsUrl: string; readonly keeps: boolean } | undefined
@@ -83,7 +83,7 @@ export class Recorder implements AnswerRecorder {
   /** Head of a body that has not begun: an error may still take its place. */
   #head: JournalHead | undefined
   #isOver = false
-  /** Kept in the place of the next events. */
+  /** Kept instead of the next events. */
   #forOthers: Buffer | undefined
   #grace: { timer: NodeJS.Timeout | undefined; readonly onAbandoned: () => void } | undefined
 
@@ -277,7 +277,7 @@ export class Recorder implements AnswerRecorder {
     return shown.length > 0 ? joined(shown).bytes : undefined
   }
 
-  /** Removes the provider's own ids, which would take the place of the recorded ones. */
+  /** Removes the provider's own ids, which would replace the recorded ones. */
   #withoutOtherIds(events: Events): Events {
     if (this.#framing !== sse || !this.#prefix) return events
     const { bytes } = events

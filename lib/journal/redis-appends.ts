@@ -16,7 +16,7 @@ const COALESCE_MS = 4
 /** What one call sends at most: a script holds the server. */
 const ENTRIES_AT_ONCE = 100
 const BYTES_AT_ONCE = 262_144
-/** Entries that are to be dropped when Redis is back. Others expire. */
+/** Entries to drop when Redis is back. Others expire. */
 const MAX_DROPS = 10_000
 
 interface AppendSettings {
@@ -83,7 +83,7 @@ export class RedisAppends {
     return this.#writers.values()
   }
 
-  /** Whether an entry is to be dropped, and Redis may still have it. */
+  /** Whether an entry must be dropped that Redis may still have. */
   isDropped(id: string): boolean {
     return this.#drops.has(id)
   }

@@ -74,7 +74,7 @@ export class RedisLane {
     })
     this.#watches = new RedisWatches({
       ...{ client, link, lookUp, keys, process, timeoutMs },
-      // Readers elsewhere are to be known before the client leaves, and somebody may ask for a stop.
+      // Readers elsewhere must be known before the client leaves, and one of them may ask for a stop.
       isAddressed: () => this.#appends.isInUse,
       onWatchers: (entry) => this.#noteWatchers(entry),
       onMessages: (items) => this.#presence.receive(items),
@@ -159,7 +159,7 @@ export class RedisLane {
     await this.#link.run(journalScripts.remove, [this.#keys.entry(id), this.#keys.stream(id)], ['0'])
   }
 
-  /** Sends what waits, says that this process is gone, and closes what is open. */
+  /** Sends what waits, announces that this process is gone, and closes its connections. */
   async close(): Promise<void> {
     this.#watches.close()
     await this.#appends.flush()
@@ -180,7 +180,7 @@ export class RedisLane {
     this.#watches.doubt()
   }
 
-  /** Looks up what is watched: Redis may have lost it although no call has failed. */
+  /** Looks up the watched entries: Redis may have lost them although no call has failed. */
   async #reload(): Promise<void> {
     try {
       await this.#watches.reload()

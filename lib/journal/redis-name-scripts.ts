@@ -12,7 +12,7 @@ local function whole(n) return string.format('%.0f', n) end
 
 /**
  * Sets a value. KEYS: the value, `names`, `expiries`. ARGV: the name, a mark, the value, for how long, `1` if it must have none.
- * The mark tells a command that the client sent twice.
+ * The mark shows whether the client sent a command twice.
  */
 const put = `${NOW}
 if ARGV[5] == '1' then

@@ -7,7 +7,7 @@ interface Part {
   bytes: number
 }
 
-/** What is to be trimmed: how many items stay, and which event is the oldest then. */
+/** How an entry is trimmed: how many items stay, and which event is the oldest then. */
 export interface Trim {
   readonly kept: number
   readonly oldest: number
@@ -44,7 +44,7 @@ export class RetainedItems {
     this.#bytes += bytes
   }
 
-  /** Forgets what is too old; the newest item stays, however long it is. */
+  /** Forgets items that are too old; the newest one stays, however long it is. */
   trim(): Trim | undefined {
     let trimmed = 0
     while (this.#bytes > this.#maxBytes && trimmed < this.#parts.length - 1)

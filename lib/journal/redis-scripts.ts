@@ -5,7 +5,7 @@ import { RedisScript } from '../util/redis-client.js'
  *
  * An entry has a hash (`writer`, `about`, `head`, `end`, `newest`, `oldest`, `seq`) and a stream. An item of the stream has
  * some events; its id is `<number of the last>-0`, its fields are `f` (number of the first), `t` or `b` (text or base64) and
- * `m` (ends and moments). `h`, `e` and `o` tell watchers of a head, the end, and a new oldest event; an item without events
+ * `m` (ends and moments). `h`, `e` and `o` announce a head, the end, and a new oldest event; an item without events
  * has the id `<newest>-<seq>`. `seq` counts what the writer sent: clients send a command again if its answer was lost.
  * A dropped entry leaves a stream with one item, `x`, for a while: whoever watches wakes up, and nothing can be added.
  */
@@ -110,7 +110,7 @@ end
 return { is_alive, known[1], known[2] or '', known[3] or '', known[4] or '', known[5], known[6], position, items }
 `
 
-/** Drops entries. KEYS: a hash and a stream for each. ARGV: `1` to tell whoever watches even if there is no such entry. */
+/** Drops entries. KEYS: a hash and a stream for each. ARGV: `1` to notify watchers even if there is no such entry. */
 const remove = `
 for index = 1, #KEYS, 2 do
   local entry, stream = KEYS[index], KEYS[index + 1]

@@ -27,7 +27,7 @@ interface LoopSettings {
   isAddressed(): boolean
   /** The streams to wait for, with the item of each that was seen last. */
   streams(): ReadonlyMap<string, string>
-  /** Looks up again what is watched, because something may have been missed. */
+  /** Looks up the watched entries again, because something may have been missed. */
   reload(): Promise<void>
   onItems(found: ReadonlyMap<string, readonly StreamItem[]>): void
   /** Messages for this process have come. */

@@ -36,7 +36,7 @@ interface Taken {
   readonly bytes: number
 }
 
-/** Writes one entry: keeps what is to be sent, until it is taken. */
+/** Writes one entry: keeps what must be sent until it is taken. */
 export class RedisEntryWriter implements JournalWriter {
   readonly id: string
   readonly callbacks: JournalWriterCallbacks
@@ -147,7 +147,7 @@ export class RedisEntryWriter implements JournalWriter {
     queueMicrotask(() => this.callbacks.onFailure(error))
   }
 
-  /** Returns the arguments that say what is new, up to about `maxBytes` bytes of events. */
+  /** Returns the arguments with what is new, up to about `maxBytes` bytes of events. */
   take(maxBytes: number): Taken {
     const items: string[] = []
     let size = 0

@@ -35,7 +35,7 @@ export function parseEventId(text: string): EventId | undefined {
   return found ? { epoch: found[1], number: Number(found[2]) } : undefined
 }
 
-/** Returns a short text that tells subjects apart without naming them. */
+/** Returns a short text that distinguishes subjects without naming them. */
 export function subjectKey(subject: string): string {
   return createHash('sha256').update(subject).digest('base64url').slice(0, 22)
 }

@@ -22,7 +22,7 @@ export function wantsUsage(body: unknown, { usageRequest }: CompleteFormat): boo
   return isObject(options) && options[flag] === true
 }
 
-/** Leaves the events that only report usage out of a batch. @returns what is left, in one piece or several */
+/** Removes from a batch the events that only report usage. @returns what is left, in one piece or several */
 export function withoutUsage(batch: JournalBatch, framing: Framing, format: CompleteFormat): readonly JournalBatch[] {
   if (!batch.bytes.includes(format.usageMarker)) return [batch]
   return selected(batch, (event) => !isUsageEvent(event, framing, format))

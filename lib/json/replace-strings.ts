@@ -68,7 +68,7 @@ export class StringReplacer {
   #out: Buffer[] = []
   #sent = 0
 
-  /** @param replace returns what takes the place of a wanted string; `undefined` leaves it as it is */
+  /** @param replace returns the replacement of a wanted string; `undefined` leaves the string as it is */
   constructor(wanted: WantedStrings, replace: (value: string) => string | undefined) {
     this.#wanted = wanted
     this.#replace = replace
@@ -79,7 +79,7 @@ export class StringReplacer {
     return this.#place !== 'string' || this.#pendingBytes === 0
   }
 
-  /** @returns the bytes that take the place of the chunk's; they may share its memory */
+  /** @returns the bytes that replace the chunk's; they may share its memory */
   push(chunk: Buffer): Buffer[] {
     this.#out = []
     this.#sent = 0

@@ -11,7 +11,7 @@ import { checkMaximum } from './check-options.js'
  */
 export interface AppLabelOptions {
   /**
-   * Names of labels that the middleware's option `labels` returns, and that metrics are to have; `subject` and `tenant` are
+   * Names of labels that the middleware's option `labels` returns, and that metrics shall have; `subject` and `tenant` are
    * those of the record unless the option returns others. Default: none.
    */
   labels?: readonly string[]

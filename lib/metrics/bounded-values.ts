@@ -5,7 +5,7 @@ import type { ExchangeRecord } from '../api/record.js'
  *
  * A value is given its own with the first exchange that the provider answers successfully, so that values that clients
  * make up cannot use up the bound. A failure of the provider also gives a value its own, for at most half of the bound,
- * so that an outage shows what is concerned.
+ * so that an outage shows what it affects.
  */
 export class BoundedValues {
   readonly #values: Set<string>

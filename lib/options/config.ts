@@ -111,7 +111,7 @@ export interface Config extends Provider {
   readonly onEvent: AiProxyOptions['onEvent']
   /** Returns the app's labels of an exchange, if it has any. */
   readonly labelsOf: LabelsOf | undefined
-  /** Asks the app whom a request belongs to. */
+  /** Asks the app whose request it is. */
   readonly identify: IdentifySubject | undefined
   readonly policies: readonly Policy[]
   /** Prices what was used, if there are prices. */

@@ -11,7 +11,7 @@ export type CheckedCredential = string | ((exchange: HookedExchange) => Promise<
 const UNSET = /^(?:\S+ )?undefined$/
 const EMPTY = /^(?:(?:bearer|basic|token)\s)?\s*$/i
 
-/** Says what is wrong with a credential, without the value; `undefined` if nothing is known to be. */
+/** Says what is wrong with a credential, without showing it; `undefined` if no fault is found. */
 export function faultOf(credential: string): string | undefined {
   if (EMPTY.test(credential)) return credential.trim() === '' ? 'an empty string' : 'a scheme without a credential'
   return UNSET.test(credential) ? 'a string that ends in "undefined"' : undefined

@@ -21,7 +21,7 @@ const PATTERNS = [
 ]
 /** Patterns whose first group is read: one without any would find nothing, and say nothing. */
 const WITH_GROUP: readonly string[] = ['modelPaths', 'answerPaths'] satisfies (typeof PATTERNS)[number][]
-/** Patterns for what is the same in any case. */
+/** Patterns that match in any case. */
 const IN_ANY_CASE: readonly string[] = ['responseHeaders'] satisfies (typeof PATTERNS)[number][]
 const PATH_LISTS = ['modelFields', 'otherLimitPaths'] as const
 const MEMBERS = [

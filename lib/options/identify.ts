@@ -20,7 +20,7 @@ interface IdentifiedSubject {
 }
 
 /**
- * Asks the app whom a request belongs to; `undefined` if it returns `null`. Rejects with what the app's function threw, or with a
+ * Asks the app whose request it is; `undefined` if it returns `null`. Rejects with what the app's function threw, or with a
  * {@link HookFault}, and has already reported either, unless it refuses the request on purpose.
  */
 export type IdentifySubject = (exchange: HookedExchange) => Promise<IdentifiedSubject | undefined>

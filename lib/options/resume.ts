@@ -14,7 +14,7 @@ export interface ResolvedResume {
   readonly windowMs: number
   readonly graceMs: number
   readonly maxBytes: number
-  /** Returns the reader; `undefined` if there is none that could come back. Rejects, after reporting it, if the app's function fails. */
+  /** Returns the reader; `undefined` if nobody could come back. If the app's function fails, reports that and rejects. */
   readonly who: (exchange: HookedExchange) => string | undefined | Promise<string | undefined>
   readonly when: (exchange: HookedExchange) => boolean
 }
@@ -24,7 +24,7 @@ const names = ['journal', 'windowMs', 'graceMs', 'maxBytes', 'who', 'when'] as c
 /**
  * Validates the `resume` option.
  *
- * @param identifies whether `identify` says whom a request belongs to
+ * @param identifies whether the option `identify` is set
  * @throws TypeError
  */
 export function resolveResume(

@@ -35,7 +35,7 @@ export interface PolicyEnvironment {
   keepsWaiting(): void
   /** @param generatedTokens from how many on each event is checked */
   watchFrom(generatedTokens: number): void
-  /** Pauses the answer. @returns a function that lets it go on */
+  /** Pauses the answer. @returns a function that resumes it */
   pause(): () => void
 }
 

@@ -9,7 +9,7 @@ import { shown } from '../util/shown.js'
 /** Codes go into metrics as labels. */
 const OWN_CODE = /^x_[a-z0-9_]{1,62}$/
 
-/** They say how to read a body, which is the provider's or ours, never a policy's. */
+/** Headers that say how to read a body, which is never the policy's own. */
 const OF_BODY: ReadonlySet<string> = new Set(['content-encoding', 'content-type'])
 
 /**

@@ -95,7 +95,7 @@ export class FairQueue<T> {
     }
     if (ready.size === 0) return undefined
     for (let visits = 0; ; visits++) {
-      // Nobody can begin in this round: go on to the first in which somebody can.
+      // Nobody can begin in this round: skip to the first round in which somebody can.
       if (visits === this.#round.length) this.#rounds += skipRounds(ready)
       const line = this.#round[0]!
       const at = ready.get(line)
@@ -114,7 +114,7 @@ export class FairQueue<T> {
   }
 
   /**
-   * Charges a tenant for what a request used beyond its cost. If nothing waits, it took nothing from others, and costs nothing.
+   * Charges a tenant for what a request used beyond its cost. If nothing waits, the tenant took nothing from others, and is not charged.
    *
    * @param weight the tenant's
    */

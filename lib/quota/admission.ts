@@ -123,7 +123,7 @@ export class QuotaAdmission {
   #rememberDenial(run: QuotaRun, exceeded: Exceeded): void {
     const { key, kind, per } = exceeded.limit
     const bucket = run.buckets.find((each) => each.key === key && each.kind === kind && each.per === per)
-    // Only what was counted stays until the reset; what is held may be free at once.
+    // Only settled use stays until the reset; leases may be released at any moment.
     if (bucket && exceeded.fitsInMs > 0)
       this.#denials.add(idOf(run, bucket), bucket.allowed, run.needOf(bucket), exceeded, performance.now())
   }

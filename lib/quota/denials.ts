@@ -24,7 +24,7 @@ export class Denials {
   }
 
   /**
-   * @param bucket identifies it: its key, a line feed, and what tells it from others of the key
+   * @param bucket identifies it: its key, a line feed, and what distinguishes it from other buckets of the key
    * @param allowed what it allowed then: another request may have a larger limit under the same name
    * @param amount what was asked for
    * @param now monotonic, in milliseconds

@@ -10,7 +10,7 @@ import type { BucketState, Claim, Reserved } from './store.js'
 import { boundOf, usedShare, usedSoFar } from './stream-use.js'
 import { usedIn } from './usage.js'
 
-/** The share of what is held from which more is asked for. */
+/** Once this share of what is held is used, the stream asks for more. */
 const ASK_FROM = 0.5
 
 /** Asks for more while streams use up what they hold, and ends those for which there is no more. */

@@ -23,7 +23,7 @@ export type GuardedAnswer =
   | {
       readonly at: ReservedAt
       readonly reserved: Reserved | undefined
-      /** What was asked for; in this process, of a share of what is allowed. */
+      /** The amounts that were asked for; in this process, from its share of the limit. */
       readonly claims: readonly Claim[]
     }
   | undefined
@@ -93,7 +93,7 @@ export class GuardedStore {
   /**
    * Settles in the store, which gets it later if it cannot be reached. Never rejects.
    *
-   * @param local what is settled in this process, if the reservation was made there
+   * @param local the reservation to settle in this process, if it was made here
    */
   settle(settlement: Settlement, local: Settlement | undefined): void | Promise<void> {
     if (local) this.#local.settle(local)

@@ -178,7 +178,7 @@ export class MemoryStore implements QuotaStore {
     if (current === undefined) return
     const counted = (bucket.counts.get(current) ?? 0) + amount
     // What a calendar window cannot take goes to the next one.
-    // Only what is added now can be too much: another limit of this key may have allowed what was counted before.
+    // Only this request can be too much: another limit of the key may have allowed what was counted before.
     const excess = carries && next !== undefined ? Math.max(0, Math.min(amount, counted - allowed)) : 0
     bucket.counts.set(current, counted - excess)
     if (excess > 0 && next !== undefined) bucket.counts.set(next, (bucket.counts.get(next) ?? 0) + excess)
@@ -253,7 +253,7 @@ function countIn(bucket: Counted | undefined, window: number | undefined): numbe
   return (bucket && window !== undefined && bucket.counts.get(window)) || 0
 }
 
-/** Returns when no window needs what is counted now. */
+/** Returns the time at which no window needs the current counts any more. */
 function expiryOf(window: Bucket['window'], now: number): number {
   if (window.kind === 'none') return now
   return window.kind === 'sliding' ? now + 2 * window.ms : (window.starts.at(-1) ?? now)

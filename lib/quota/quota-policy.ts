@@ -120,7 +120,7 @@ class QuotaPolicy implements Quota {
     return checkedCharge(this.#options.charge?.(record, exchange))
   }
 
-  /** Charges what the app wants for the answer of another. Without `charge` it costs nothing. */
+  /** Charges what the app's `charge` returns for the answer of another exchange; without `charge`, nothing. */
   settleShared(record: ExchangeRecord, exchange: PolicyExchange): void | Promise<void> {
     const charged = this.#chargeOf(record, exchange)
     return charged && this.#running.track(this.#chargeShared(exchange, charged))

@@ -22,7 +22,7 @@ export class QuotaRun {
   isLocal = false
   /** More has been asked for, and the answer is awaited. */
   isExtending = false
-  /** Lets its stream go on, which waits for that answer. */
+  /** Resumes the stream, which waits for that answer. */
   resume: (() => void) | undefined
   /** There was no more. */
   isExhausted = false
@@ -135,7 +135,7 @@ export class QuotaRun {
   }
 }
 
-/** Written out, because a spread for each limit of each request costs more than all the rest of it. */
+/** Written out, because a spread for each limit of each request would cost more than everything else. */
 function claimOf({ kind, key, name, window, allowed }: LimitBucket, amount: number): Claim {
   return { key, name, window, allowed, amount, countsAtOnce: kind === 'requests' }
 }

@@ -121,7 +121,7 @@ end
 
 /**
  * KEYS: the request's mark, then a hash and a sorted set for each key. ARGV: a JSON of `{ id, call, leaseMs, force, claims: [{ at, … }] }`.
- * The mark tells a command that the client sent twice.
+ * The mark shows whether the client sent a command twice.
  */
 export const RESERVE: string = `${SHARED}
 local asked = cjson.decode(ARGV[1])

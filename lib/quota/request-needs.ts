@@ -24,7 +24,7 @@ export class RequestNeeds {
     )
   }
 
-  /** Returns the output that may come: the request's own maximum, else what is assumed. */
+  /** Returns the output to expect: the request's own maximum, or else the assumed output. */
   outputOf(exchange: PolicyExchange, buckets: readonly LimitBucket[]): number {
     if (!exchange.generates) return 0
     const { assumedOutput } = this.#options
@@ -47,7 +47,7 @@ export class RequestNeeds {
     return (exchange.price(tokensFrom(1, 1)) ?? 0) > 0 ? 1 / COST_UNITS : 0
   }
 
-  /** @param answers how many were asked for at once: what is learnt is the output of one */
+  /** @param answers how many were asked for at once: the output of a single one is learnt */
   learn({ outcome, usage, tokens, model }: ExchangeRecord, buckets: readonly LimitBucket[], answers: number): void {
     if (outcome !== 'completed' || !tokens || usage?.estimated !== false) return
     const key = learntBy(buckets)

@@ -8,7 +8,7 @@ import type { Bucket, Window } from './store.js'
 
 /** A limit, or several of one key and time. */
 export interface QuotaRule {
-  /** Whom it limits: what is counted under one key is counted together. 1 to 512 characters. */
+  /** Who or what it limits: everything under one key is counted together. 1 to 512 characters. */
   readonly key: string
   /** Requests in the time. `false` is no limit. Default `false`. */
   readonly requests?: number | false | undefined
@@ -41,7 +41,7 @@ export const COST_UNITS = 1e9
 /** A bucket, and what it counts. */
 export interface LimitBucket extends Bucket {
   readonly kind: QuotaKind
-  /** As people read it: `1d`, `month`; `''` for what is under way. */
+  /** The period as people write it: `1d`, `month`; `''` for `concurrent`. */
   readonly per: string
 }
 

@@ -28,7 +28,7 @@ export interface Bucket {
   readonly name: string
   /** The time in which it counts. */
   readonly window: Window
-  /** What may be counted, with what is held. */
+  /** How much may be used and held together. */
   readonly allowed: number
 }
 
@@ -48,7 +48,7 @@ export interface Reservation {
   readonly slot: string
   /** All or none. */
   readonly claims: readonly Claim[]
-  /** How long what is held lives unless it is renewed, in milliseconds. */
+  /** How long a lease lives unless it is renewed, in milliseconds. */
   readonly leaseMs: number
   /** Takes the claims even if they are more than is allowed. */
   readonly force?: boolean
@@ -132,7 +132,7 @@ export interface QuotaStore {
   reserve(reservation: Reservation): Reserved | Promise<Reserved>
   /** Gives back what an id holds, and counts what it has used; once: a repetition has no effect. */
   settle(settlement: Settlement): void | Promise<void>
-  /** Extends leases, also those that have expired meanwhile: each then holds at least what is named here. */
+  /** Extends leases, even those that have expired meanwhile: each then holds at least the amounts given here. */
   renew(leases: readonly Lease[], leaseMs: number): void | Promise<void>
   /** Returns the buckets of a key that have counted something. */
   read(key: string, slot: string): readonly KeyState[] | Promise<readonly KeyState[]>

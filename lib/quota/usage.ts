@@ -1,6 +1,6 @@
 import type { BucketState, Window } from './store.js'
 
-/** Returns what counts of a bucket now, without what is held. */
+/** Returns how much of a bucket counts now, without leases. */
 export function usedIn(state: BucketState, window: Window, now: number): number {
   if (window.kind !== 'sliding') return window.kind === 'none' ? 0 : state.current
   return state.current + state.previous * (1 - (now % window.ms) / window.ms)

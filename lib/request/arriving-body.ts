@@ -28,7 +28,7 @@ function takeArrived(req: IncomingMessage, size: number): Buffer | undefined {
 /** Set on a request whose bytes have all been read before Node has said that no more will come. */
 const ALL_BYTES_READ = Symbol('all bytes read')
 
-/** Returns whether no more of a request's body is to come, even if Node has not said so yet. */
+/** Returns whether a request's body has arrived whole, even if Node has not reported that yet. */
 export function hasArrived(req: IncomingMessage): boolean {
   return req.complete || ALL_BYTES_READ in req
 }

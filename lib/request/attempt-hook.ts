@@ -10,7 +10,7 @@ import type { UpstreamRequest } from './upstream-request.js'
 type Headers = Record<string, string | string[]>
 
 /**
- * Shows the app an attempt's request, and returns the headers that it is to have.
+ * Calls the app's hook with an attempt's request, and returns the headers to send.
  *
  * @param origin of the target
  * @throws HookFault if a header cannot be sent

@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer'
 import { AiProxyError } from '../api/errors.js'
 
-/** The whole value, however it goes on: some readers look for an encoding in all of `utf-8,utf-7`. */
+/** The whole value, whatever follows the first name: some readers look for an encoding in all of `utf-8,utf-7`. */
 const CHARSET = /charset[^a-z\d]*([^;]*)/gi
 const UTF8 = /^(?:utf-?8|us-ascii)"?\s*$/i
 

@@ -35,7 +35,7 @@ export function isCopy(value: string, named: string): boolean {
 }
 
 /**
- * Rejects a body in whose parts another model is named than in the path. Google takes only the same one, and what is
+ * Rejects a body if one of its parts names another model than the path. Google takes only the same one, and what is
  * checked, priced and renamed is that of the path.
  *
  * @param named the model that the path names

@@ -79,7 +79,7 @@ function hasSameContent(raw: Buffer, left: LeftBody, req: ParsedRequest): boolea
   return sortedFields(raw) === sortedFields(left.bytes)
 }
 
-/** Returns whether JSON has so many values that comparing it would hold the event loop. */
+/** Returns whether JSON has so many values that comparing it would block the event loop. */
 function isExpensiveToCompare(json: Buffer): boolean {
   const survey = new JsonSurvey(json, undefined, MAX_COMPARED_JSON)
   survey.advance()

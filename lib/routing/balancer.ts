@@ -14,7 +14,7 @@ export class Balancer {
   readonly #report: (error: unknown, exchange: HookedExchange) => void
   readonly #weighted = new WeightedBalancer()
 
-  /** @param report is called with what is wrong about the app's function; the weighted order is then used */
+  /** @param report called with what is wrong with the result of the app's function; the weighted order is then used */
   constructor(balance: Balance, random: () => number, report: (error: unknown, exchange: HookedExchange) => void) {
     this.#balance = balance
     this.#random = random

@@ -60,7 +60,7 @@ export class Cooling {
     }
   }
 
-  /** Takes note of a good answer. A cooling that has begun goes on: the attempt may be older than its cause. */
+  /** Records a good answer. It does not end a cooling that has begun: the attempt may be older than the cause. */
   succeed(): void {
     this.#window.add(false)
     this.#steps = 0

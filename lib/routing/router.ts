@@ -24,7 +24,7 @@ export interface RouterOptions {
 export interface RouterEnvironment extends Clock {
   /** Returns a number from 0 to 1, without 1. */
   random(): number
-  /** Is called with what is wrong about the app's balance function. */
+  /** Called with what is wrong with the result of the app's balance function. */
   report?(error: unknown, exchange: HookedExchange): void
 }
 
@@ -47,14 +47,14 @@ export interface NoRoute {
   /**
    * - `cooling`: all cool.
    * - `full`: those that do not cool are full.
-   * - `none`: there is none, or the app's balance function left all out.
+   * - `none`: there is no target, or the app's balance function left all of them out.
    */
   readonly refused: 'cooling' | 'full' | 'none'
   /** When the first of those that cool can be asked; `undefined` if none cools. */
   readonly retryAfterMs: number | undefined
 }
 
-/** Chooses among the targets of a middleware, and holds what is known of them. */
+/** Chooses among the targets of a middleware, and keeps their state. */
 export class Router {
   /** By name. */
   readonly states: ReadonlyMap<string, TargetState>

@@ -48,7 +48,7 @@ export class TargetState implements RouterTarget {
     return this.#attempts
   }
 
-  /** Attempts that failed at it. Answers that are the client's fault, and final, are none, nor is what was never sent. */
+  /** Attempts that failed at it. Final answers that are the client's fault do not count, and neither do requests that were never sent. */
   get failures(): number {
     return this.#failures
   }

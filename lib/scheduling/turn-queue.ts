@@ -5,7 +5,7 @@ interface Waiting {
 
 /** What waits, first come first served. */
 class Line<T> {
-  /** Slots are cleared as they run. Under load a line may never be empty, and would keep what is finished alive. */
+  /** Slots are cleared as they run: under load, a line may never be empty, and would keep finished streams alive. */
   #slots: (T | undefined)[] = []
   /** Index of the first slot that is still waiting. */
   #next = 0

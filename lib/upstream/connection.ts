@@ -67,7 +67,7 @@ export class Connection {
    * Takes what the connection brings.
    *
    * @param bytes what was read; the buffer will be overwritten
-   * @returns whether Node is to read on
+   * @returns whether Node should read on
    */
   read(bytes: Buffer): boolean {
     if (this.#isLeftToNode) return this.#socket.push(Buffer.from(bytes))

@@ -1,7 +1,7 @@
 import type { Agent, IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 
-// Load balancers usually close idle connections after 60 s. Closing ours earlier means few requests meet a closed one.
+// Load balancers usually close idle connections after 60 s. If we close ours earlier, few requests meet a closed one.
 const MAX_IDLE_MS = 30_000
 
 /** How long before the provider closes an idle connection it is closed here. */

@@ -39,7 +39,7 @@ export function withRequestHook(agent: Agent, onRequest: (request: ClientRequest
 const ABSOLUTE_FORM = /^[a-z][a-z\d+.-]*:\/\//i
 
 /**
- * Replaces the path that http-proxy-middleware has made of ours: version 3 turns `http:/` into `http://` and re-encodes
+ * Restores the checked path, which http-proxy-middleware has changed: version 3 turns `http:/` into `http://` and re-encodes
  * the path. What was checked must be what is sent.
  *
  * An agent for a forward proxy prefixes an origin (RFC 9112, 3.2.2), now or when the head is written. It takes that

@@ -1,4 +1,4 @@
-/** Returns the first of `count` indexes for which something holds, as it then does for all after it; `count` if there is none. */
+/** Returns the first of `count` indexes for which a test holds; `count` if it holds for none. It must hold for all later ones, too. */
 export function firstIndex(count: number, holds: (index: number) => boolean): number {
   let low = 0
   let high = count

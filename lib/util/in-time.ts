@@ -2,7 +2,7 @@
  * Rejects if a promise is not settled in time: a client may wait for its server for ever.
  *
  * @param what gives no answer
- * @param keepsProcess whether the process goes on for as long
+ * @param keepsProcess whether the timer keeps the process running
  */
 export function inTime<T>(answer: PromiseLike<T>, ms: number, what: string, keepsProcess = true): Promise<T> {
   return new Promise<T>((resolve, reject) => {
