@@ -1,4 +1,6 @@
 import { isObject } from '../json/json.js'
+import { rejectOption } from '../util/option-errors.js'
+import { kindOf } from '../util/shown.js'
 import type { BuiltInFormat, Wrapping } from './built-in.js'
 import type { CompleteFormat } from './complete.js'
 import { valueAt } from './fields.js'
@@ -25,11 +27,12 @@ export interface MessageOfFormat {
  * @param message the event, or `{ format, data }`
  * @param kind `'text'`, or `'reasoning'` for the model's reasoning. Default `'text'`
  * @returns the text; `undefined` if the message has none
- * @throws TypeError if there is no format of that name. A format of the app is known once a middleware was created with
- *   it
+ * @throws TypeError if an argument is invalid, or there is no format of that name. A format of the app is known once a
+ *   middleware was created with it
  */
 export function textOf(message: MessageOfFormat, kind: 'text' | 'reasoning' = 'text'): string | undefined {
-  const { data, places } = locateTexts(message)
+  const { data, places } = locateTexts('textOf', message)
+  if (kind !== 'text' && kind !== 'reasoning') rejectOption('textOf', 'kind', kind, "'text' or 'reasoning'")
   const texts = places.filter((place) => place.kind === kind).map((place) => valueAt(data, ...place.path))
   return texts.length === 0 ? undefined : texts.join('')
 }
@@ -43,18 +46,22 @@ export function textOf(message: MessageOfFormat, kind: 'text' | 'reasoning' = 't
  *   others become empty. A function gets every text that the model wrote, one by one, and returns its replacement. It
  *   also gets reasoning and repetitions of earlier events, so that redaction misses nothing
  * @returns the same message if it has no text, or no text changes
- * @throws TypeError if there is no format of that name, or if a function does not return a string
+ * @throws TypeError if an argument is invalid, there is no format of that name, or a function does not return a string
  */
 export function withText<M extends MessageOfFormat>(message: M, text: string | ((text: string) => string)): M {
-  const { data, places, wrapping } = locateTexts(message)
+  const { data, places, wrapping } = locateTexts('withText', message)
+  if (typeof text !== 'string' && typeof text !== 'function') {
+    rejectOption('withText', 'text', text, 'a string or a function')
+  }
   const copy = new PartialCopy(data)
   let isFirst = true
   for (const { path, kind } of places) {
     if (typeof text === 'string' && kind !== 'text') continue
     const before = valueAt(data, ...path) as string
     const after: unknown = typeof text === 'function' ? text(before) : isFirst ? text : ''
-    if (typeof after !== 'string')
-      throw new TypeError(`withText: the function must return a string, got ${typeof after}`)
+    if (typeof after !== 'string') {
+      throw new TypeError(`withText: the function must return a string; got ${kindOf(after)}`)
+    }
     isFirst = false
     if (after !== before) copy.set(path, after)
   }
@@ -75,9 +82,11 @@ interface LocatedTexts {
 
 const NOTHING: LocatedTexts = { data: {}, places: [], wrapping: undefined }
 
-function locateTexts({ format: name, event, data }: MessageOfFormat): LocatedTexts {
+function locateTexts(caller: string, message: MessageOfFormat): LocatedTexts {
+  if (!isObject(message)) rejectOption(caller, 'message', message, 'an event, or { format, data }')
+  const { format: name, event, data } = message
   const format: (CompleteFormat & Partial<Pick<BuiltInFormat, 'wrapping'>>) | undefined = findFormat(name)
-  if (!format) throw new TypeError(`Unknown format ${JSON.stringify(name)}`)
+  if (!format) rejectOption(caller, 'format', name, 'the name of a built-in format, or of one that a middleware has')
   const isTextAt = (root: unknown) => (place: TextPlace) => typeof valueAt(root, ...place.path) === 'string'
   // An answer to several requests at once is a list of answers (TGI).
   if (Array.isArray(data)) {

@@ -838,6 +838,19 @@ test('withText throws if its function does not return a string', () => {
   assert.throws(() => withText(message, (() => undefined) as never), /TypeError: withText.*undefined/)
 })
 
-test('textOf throws on an unknown format', () => {
-  assert.throws(() => textOf({ format: 'x-unheard-of', data: {} }), /TypeError: Unknown format "x-unheard-of"/)
+describe('textOf and withText name an invalid argument, what they got and what they take', () => {
+  const message = { format: 'openai-chat', data: {} } as const
+  for (const [what, call, text] of [
+    [
+      'an unknown format',
+      () => textOf({ format: 'x-unheard-of', data: {} }),
+      /^textOf: format takes .*; got 'x-unheard-of'$/,
+    ],
+    ['no message', () => textOf(undefined as never), /^textOf: message takes .*; got undefined$/],
+    ['an unknown kind', () => textOf(message, 'thoughts' as never), /^textOf: kind takes .*; got 'thoughts'$/],
+    ['no format', () => withText({ data: {} } as never, 'a'), /^withText: format takes .*; got undefined$/],
+    ['a number', () => withText(message, 5 as never), /^withText: text takes a string or a function; got 5$/],
+  ] as const) {
+    test(what, () => assert.throws(call, { name: 'TypeError', message: text }))
+  }
 })
