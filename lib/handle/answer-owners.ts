@@ -63,7 +63,7 @@ export class AnswerOwners {
     if (names.length === 0) return
     // Some servers read JSON whatever type the client declares, and what was not read here may name any answer.
     if (body.content !== undefined && !isObject(body.json)) {
-      throw new AiProxyError('invalid_request', 'The request body is not a JSON object, which this endpoint takes')
+      throw new AiProxyError('invalid_request', 'The request body must be a JSON object at this endpoint')
     }
     const paths = names.flatMap((name) => [[name], [extraBody, name]])
     const text = jsonText(body)

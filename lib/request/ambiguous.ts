@@ -72,7 +72,10 @@ function checkFields(
     const counts = matters || within.length === 0
     if ((counts && (isRepeated || seen.has(alike))) || (matters && !fields.inner.has(name))) {
       const path = [...within, name].join('.').slice(0, 64)
-      throw new AiProxyError('invalid_request', `The request body has ${JSON.stringify(path)} twice, or misspelled`)
+      throw new AiProxyError(
+        'invalid_request',
+        `The request body has ${JSON.stringify(path)} twice, or in another spelling`,
+      )
     }
     if (counts) seen.add(alike)
     const inner = fields.inner.get(name)

@@ -112,7 +112,7 @@ export function brokenOff(cause: Error): AiProxyError {
 
 /** Returns the failure of a page that came in the place of an answer. */
 export function pageInstead(): AiProxyError {
-  return new AiProxyError('upstream_error', 'The provider answered with a page, and not in its protocol')
+  return new AiProxyError('upstream_error', 'The provider answered with a page instead of its protocol')
 }
 
 /** Returns what was said in the place of an answer, in nearly the only event of a stream; `undefined` if it may be an answer. */

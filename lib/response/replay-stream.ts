@@ -218,9 +218,9 @@ export class ReplayStream implements Runnable {
 }
 
 function lost(): AiProxyError {
-  return new AiProxyError('stream_lost', 'The process that got this answer is gone')
+  return new AiProxyError('stream_lost', 'The process that received this answer is gone')
 }
 
 function gone(): AiProxyError {
-  return new AiProxyError('resume_gone', 'What follows in this answer is not kept any more')
+  return new AiProxyError('resume_gone', 'The rest of this answer is not kept any more')
 }

@@ -26,7 +26,7 @@ describe('a field is rejected', () => {
     ['of any length', `{"${'x'.repeat(100)}":1,"${'x'.repeat(100)}":1}`, 'x'.repeat(64)],
   ] as const) {
     test(name, () => {
-      const message = `The request body has ${JSON.stringify(told)} twice, or misspelled`
+      const message = `The request body has ${JSON.stringify(told)} twice, or in another spelling`
       assert.throws(() => check(text), { code: 'invalid_request', status: 400, message })
     })
   }
