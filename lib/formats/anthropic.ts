@@ -27,7 +27,11 @@ const readFigures = usageReader(
     inputTokens: ['input_tokens'],
     outputTokens: ['output_tokens'],
     cachedInputTokens: ['cache_read_input_tokens'],
-    cacheWriteTokens: ['cache_creation_input_tokens'],
+    cacheWriteTokens: [
+      'cache_creation_input_tokens',
+      // By how long it is kept: some proxies send nothing else.
+      'cache_creation.ephemeral_5m_input_tokens + cache_creation.ephemeral_1h_input_tokens',
+    ],
     reasoningTokens: ['output_tokens_details.thinking_tokens'],
   },
   counting,

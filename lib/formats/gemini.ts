@@ -19,14 +19,23 @@ import { usageReader } from './usage.js'
 export const googleCounting: Counting = { cache: 'inside', reasoning: 'outside' }
 const readUsage = usageReader(
   {
-    inputTokens: ['promptTokenCount + toolUsePromptTokenCount'],
-    outputTokens: ['candidatesTokenCount'],
-    totalTokens: ['totalTokenCount'],
-    cachedInputTokens: ['cachedContentTokenCount'],
-    reasoningTokens: ['thoughtsTokenCount'],
+    inputTokens: ['promptTokenCount + toolUsePromptTokenCount', 'prompt_token_count + tool_use_prompt_token_count'],
+    outputTokens: ['candidatesTokenCount', 'candidates_token_count'],
+    totalTokens: ['totalTokenCount', 'total_token_count'],
+    cachedInputTokens: ['cachedContentTokenCount', 'cached_content_token_count'],
+    reasoningTokens: ['thoughtsTokenCount', 'thoughts_token_count'],
   },
   googleCounting,
 )
+
+/**
+ * Every message has one of these fields. Proxies that print what Google's SDK for Python has read keep the names of its
+ * protocol buffers.
+ */
+const FIELDS = [
+  ...['candidates', 'promptFeedback', 'usageMetadata', 'modelVersion'],
+  ...['prompt_feedback', 'usage_metadata', 'model_version'],
+]
 
 /** The verb after the colon of a path. A name of a model may have a colon, too (`llama3:8b`). */
 const VERB = String.raw`(?:\w*(?:[gG]enerate|[eE]mbed)(?:Contents?|Text|Answer)|(?:count|compute)Tokens|predict\w*)`
@@ -108,8 +117,8 @@ export const gemini = builtIn({
   // Every event has this field. No key within it is in all of them: the first event often lacks the candidates' tokens.
   usageMarker: '"usageMetadata"',
   counting: googleCounting,
-  modelFields: [['modelVersion']],
-  answerFields: ['candidates', 'promptFeedback', 'usageMetadata', 'modelVersion', 'responseId', 'error'],
+  modelFields: [['modelVersion'], ['model_version']],
+  answerFields: [...FIELDS, 'responseId', 'response_id', 'error'],
   readMessage: read,
   readAnswer: read,
 
@@ -143,20 +152,17 @@ export const gemini = builtIn({
   },
 })
 
-/** Every message has one of these fields. */
-const FIELDS = ['candidates', 'promptFeedback', 'usageMetadata', 'modelVersion']
-
 function read(data: JsonObject): ParsedMessage {
   const candidates = listAt(data, 'candidates')
   const parts = candidates.flatMap((candidate) => listAt(candidate, 'content', 'parts'))
   return parsedMessage({
-    model: textAt(data, 'modelVersion'),
-    responseId: textAt(data, 'responseId'),
+    model: textAt(data, 'modelVersion') ?? textAt(data, 'model_version'),
+    responseId: textAt(data, 'responseId') ?? textAt(data, 'response_id'),
     // A blocked prompt has no candidates: https://ai.google.dev/api/generate-content#BlockReason
-    finishReason: firstText(candidates, reasonOf) ?? reasonAt(data, 'promptFeedback', 'blockReason'),
-    usage: readUsage(data.usageMetadata),
+    finishReason: firstText(candidates, reasonOf) ?? blockReasonOf(data),
+    usage: readUsage(data.usageMetadata) ?? readUsage(data.usage_metadata),
     text: allText(parts, partText),
-    callsTool: parts.some((part) => valueAt(part, 'functionCall') !== undefined),
+    callsTool: parts.some((part) => Boolean(callIn(part))),
     error: errorIn(data),
   })
 }
@@ -164,21 +170,30 @@ function read(data: JsonObject): ParsedMessage {
 const NO_REASON = 'FINISH_REASON_UNSPECIFIED'
 
 function reasonOf(candidate: unknown): string | undefined {
-  const reason = reasonAt(candidate, 'finishReason')
+  const reason = reasonAt(candidate, 'finishReason') ?? reasonAt(candidate, 'finish_reason')
   return reason === NO_REASON ? undefined : reason
+}
+
+function blockReasonOf(data: JsonObject): string | undefined {
+  return reasonAt(data, 'promptFeedback', 'blockReason') ?? reasonAt(data, 'prompt_feedback', 'block_reason')
+}
+
+function callIn(part: unknown): unknown {
+  return valueAt(part, 'functionCall') ?? valueAt(part, 'function_call')
 }
 
 /** Returns whether a part is a picture or sound. */
 function isMedia(part: unknown): boolean {
-  return valueAt(part, 'inlineData') !== undefined
+  return Boolean(valueAt(part, 'inlineData') ?? valueAt(part, 'inline_data'))
 }
 
 /** https://ai.google.dev/api/caching#Part; the model did not write the results of tools and code. */
 function partText(part: unknown): string | undefined {
   return (
     textAt(part, 'text') ??
-    argumentsText(valueAt(part, 'functionCall', 'args')) ??
-    (allText(listAt(part, 'functionCall', 'partialArgs'), partialText) || textAt(part, 'executableCode', 'code'))
+    argumentsText(valueAt(callIn(part), 'args')) ??
+    (allText(listAt(callIn(part), 'partialArgs'), partialText) ||
+      (textAt(part, 'executableCode', 'code') ?? textAt(part, 'executable_code', 'code')))
   )
 }
 

@@ -28,12 +28,13 @@ export const openAiCounting: Counting = { cache: 'inside', reasoning: 'by total'
  *   https://help.aliyun.com/zh/model-studio/context-cache
  * - OpenAI's newer endpoints, and servers whose chats use their names (`input_tokens`, `output_tokens`):
  *   https://platform.openai.com/docs/api-reference/images/object#images/object-usage
+ * - servers in JavaScript that repeat what the AI SDK says (`promptTokens`, `inputTokens`)
  */
 export const readOpenAiUsage = usageReader(
   {
-    inputTokens: ['prompt_tokens', 'input_tokens'],
-    outputTokens: ['completion_tokens', 'output_tokens'],
-    totalTokens: ['total_tokens'],
+    inputTokens: ['prompt_tokens', 'input_tokens', 'promptTokens', 'inputTokens'],
+    outputTokens: ['completion_tokens', 'output_tokens', 'completionTokens', 'outputTokens'],
+    totalTokens: ['total_tokens', 'totalTokens'],
     cachedInputTokens: [
       'prompt_tokens_details.cached_tokens',
       'prompt_token_details.cached_tokens',

@@ -15,12 +15,13 @@ import { usageReader } from './usage.js'
 /** https://platform.openai.com/docs/api-reference/responses/object#responses/object-usage */
 const readFigures = usageReader(
   {
-    inputTokens: ['input_tokens'],
-    outputTokens: ['output_tokens'],
+    // Some compatible servers have the names of chat completions.
+    inputTokens: ['input_tokens', 'prompt_tokens'],
+    outputTokens: ['output_tokens', 'completion_tokens'],
     totalTokens: ['total_tokens'],
-    cachedInputTokens: ['input_tokens_details.cached_tokens'],
+    cachedInputTokens: ['input_tokens_details.cached_tokens', 'prompt_tokens_details.cached_tokens'],
     cacheWriteTokens: ['input_tokens_details.cache_write_tokens'],
-    reasoningTokens: ['output_tokens_details.reasoning_tokens'],
+    reasoningTokens: ['output_tokens_details.reasoning_tokens', 'completion_tokens_details.reasoning_tokens'],
   },
   openAiCounting,
 )

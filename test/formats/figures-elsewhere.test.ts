@@ -233,3 +233,75 @@ describe('openai-responses', () => {
     })
   }
 })
+
+describe('usage under other names', () => {
+  test('chat completions: in the spelling of JavaScript', () => {
+    for (const usage of [
+      { promptTokens: 10, completionTokens: 5, totalTokens: 15 },
+      { inputTokens: 10, outputTokens: 5, totalTokens: 15 },
+    ]) {
+      const read = chat.readAnswer({ choices: [], usage }).usage
+      assert.deepEqual(read, { inputTokens: 10, outputTokens: 5, totalTokens: 15 })
+    }
+  })
+
+  test('responses: as chat completions name it', () => {
+    const usage = {
+      prompt_tokens: 10,
+      prompt_tokens_details: { cached_tokens: 4 },
+      completion_tokens: 5,
+      completion_tokens_details: { reasoning_tokens: 2 },
+      total_tokens: 15,
+    }
+    assert.deepEqual(responses.readAnswer({ status: 'completed', usage }).usage, {
+      inputTokens: 10,
+      outputTokens: 5,
+      totalTokens: 15,
+      cachedInputTokens: 4,
+      reasoningTokens: 2,
+    })
+  })
+
+  test('anthropic: what was written to the cache, by how long it is kept', () => {
+    const cache_creation = { ephemeral_5m_input_tokens: 100, ephemeral_1h_input_tokens: 50 }
+    for (const usage of [
+      { input_tokens: 10, output_tokens: 5, cache_creation },
+      { input_tokens: 10, output_tokens: 5, cache_creation, cache_creation_input_tokens: 150 },
+    ]) {
+      const read = anthropic.readAnswer({ type: 'message', usage }).usage
+      assert.deepEqual(read, { inputTokens: 10, outputTokens: 5, cacheWriteTokens: 150 })
+    }
+  })
+
+  test('gemini: everything in the spelling of protocol buffers', () => {
+    const parts = [{ text: 'Once' }, { function_call: { name: 'f', args: { a: 1 } } }]
+    const read = gemini.readAnswer({
+      candidates: [{ content: { parts }, finish_reason: 'STOP' }],
+      model_version: 'm',
+      response_id: 'r',
+      usage_metadata: {
+        prompt_token_count: 10,
+        tool_use_prompt_token_count: 1,
+        candidates_token_count: 5,
+        thoughts_token_count: 3,
+        cached_content_token_count: 2,
+        total_token_count: 19,
+      },
+    })
+    assert.deepEqual(read, {
+      model: 'm',
+      responseId: 'r',
+      finishReason: 'STOP',
+      text: 'Once{"a":1}',
+      callsTool: true,
+      usage: { inputTokens: 11, outputTokens: 5, totalTokens: 19, cachedInputTokens: 2, reasoningTokens: 3 },
+    })
+    assert.equal(gemini.readAnswer({ prompt_feedback: { block_reason: 'SAFETY' } }).finishReason, 'SAFETY')
+  })
+
+  test('gemini: pictures in that spelling are content, and every message is one of the format', () => {
+    const picture = { candidates: [{ content: { parts: [{ inline_data: { data: 'AA' } }] } }] }
+    assert.equal(gemini.progressIn(picture, undefined)?.isContent, true)
+    assert.ok(gemini.progressIn({ usage_metadata: { prompt_token_count: 1 } }, undefined))
+  })
+})

@@ -17,6 +17,14 @@ export const finished: [what: string, stream: WireStream, frames: readonly Buffe
     ],
   ],
   ['converse without metadata', streams.converse, streams.converse.frames.slice(0, -1)],
+  [
+    'Gemini, with the names of its protocol buffers',
+    streams.geminiSse,
+    [
+      ...beforeTheEnd(streams.geminiSse),
+      sseEvent({ candidates: [{ finish_reason: 'STOP' }], usage_metadata: { prompt_token_count: 5 } }),
+    ],
+  ],
   ['Gemini, a prompt that is blocked', streams.geminiSse, [sseEvent({ promptFeedback: { blockReason: 'SAFETY' } })]],
   [
     'chat with [DONE] and no finish reason',
