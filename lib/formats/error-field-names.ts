@@ -13,7 +13,7 @@ export const FIELDS_BESIDE_ERRORS = new Set([
 
 /** Names of fields that hold an error, or one of its texts. */
 export const ERROR_NAME =
-  /^(?:err(?:or)?|failure|fault|exception)s?_?(?:message|msg|text|description|reason|details?|info)?$|exception$/i
+  /^(?:(?:api|server|service|upstream|provider|model|request|response|validation)_?)?(?:err(?:or)?|failure|fault|exception)s?[_.-]?(?:messages?|msgs?|text|description|reason|summary|details?|info|response)?$|exception$/i
 
 /** Those of an HTTP status. */
 export const STATUS = /^(?:http_?|original_?)?status(?:_?code)?$/i

@@ -1,8 +1,11 @@
 import { textAt } from './fields.js'
 import type { JsonObject } from './format.js'
 
-/** Returns the text of an error: the error itself if it is a string, or one of its fields. */
-export function errorText(error: unknown): string {
+/** Returns the text of an error, or of the first of several: the error itself if it is a string, or one of its fields. */
+export function errorText(errors: unknown): string {
+  let error = errors
+  // A loop, not recursion: lists may be nested deeper than the stack allows.
+  while (Array.isArray(error)) error = error[0]
   if (typeof error === 'string' && error !== '') return error
   for (const field of [...MESSAGE_FIELDS, 'detail', 'title', 'body', 'code', 'type', '__type']) {
     const said = textAt(error, field)

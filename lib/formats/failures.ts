@@ -30,7 +30,7 @@ import { topLevelErrorIn } from './top-level-error.js'
  * - `{"type":"invalid_request_error","message":…}` without an answer next to it: what `error` usually holds
  * - `{"throttlingException":{…}}` (AWS, as its SDKs show an exception), `{"error_message":…}`: a field that says so by its
  *   name, next to nothing but other fields of errors
- * - any of these in `data`, `result`, `response` or the like, if there is nothing else
+ * - any of these in `data`, `result`, `response` or the like, if there is nothing else but an id, as in JSON-RPC
  * - `{"message":"Internal server error"}` and nothing else (AWS's API Gateway), if the text says so
  * - `{"errorMessage":…,"errorType":…}` (AWS Lambda: https://docs.aws.amazon.com/lambda/latest/dg/nodejs-exceptions.html)
  * - `{"detail":…}` without an answer next to it (FastAPI), and `{"errors":…}` with a text or an object (Rails)
@@ -38,7 +38,7 @@ import { topLevelErrorIn } from './top-level-error.js'
 export function anyErrorIn(body: unknown): string | undefined {
   const message = itemOf(body)
   if (!isObject(message)) return undefined
-  const inner = wrappedIn(message)
+  const inner = answerIn(message)
   return errorOf(message) ?? (inner && errorOf(inner))
 }
 
@@ -148,6 +148,20 @@ function wrappedIn(message: JsonObject): JsonObject | undefined {
   return isObject(inner) ? inner : undefined
 }
 
+/** Returns the same, of a message that should be an answer, whatever its envelope says of itself. */
+function answerIn(message: JsonObject): JsonObject | undefined {
+  const isSaid = (field: string) => !isEmpty(message[field]) && !ENVELOPE.test(field) && !ID.test(field)
+  const [name = '', ...others] = Object.keys(message).filter(isSaid)
+  const inner = others.length === 0 && (WRAPPERS.has(name) || PLACES.has(name)) ? message[name] : undefined
+  return isObject(inner) ? inner : undefined
+}
+
+/** Of JSON-RPC, and the like. */
+const ENVELOPE = /^(?:jsonrpc|id|version|time(?:stamp)?)$/i
+
+/** Where an answer has what the model wrote. */
+const PLACES = new Set(['output', 'message'])
+
 const WRAPPERS = new Set(['data', 'result', 'response', 'body', 'payload', 'metadata'])
 
 /** Where gateways have an error that is never part of an answer. */
@@ -161,7 +175,7 @@ const ENCLOSED: readonly (readonly string[])[] = [
 
 /** What the bytes of every error have that {@link anyErrorIn} or a format finds in a whole answer. */
 const ERROR_MARKS =
-  /err(?:or|_?msg|")|fail|exception|fatal|"fault"|"__type"|"base_resp"|"detail"|(?:message|msg|desc)"\s*:\s*"|time(?:d_?)?_?out"|"(?:success|ok)"\s*:\s*"?false|status(?:_?code)?"\s*:\s*"?[45]\d\d\b|"(?:abort|interrupt|rate_limit|insufficient_)|overloaded"|unavailable"|^\s*[^{[\s]/i
+  /err(?:or|_?msg|")|fail|exception|fatal|"fault"|"__type"|"base_resp"|"detail"|(?:message|msg|desc)"\s*:\s*"|timed?[\W_]{0,2}out"|"(?:is_?)?(?:success(?:ful)?|succeeded|ok)"\s*:\s*"?false|status(?:_?code)?"\s*:\s*"?[45]\d\d\b|"(?:abort|interrupt|rate.?limit|quota|insufficient|connection)|crash|disconnect|overloaded"|unavailable"|out.?of.?memory|^\s*[^{[\s]/i
 
 /** Returns whether the bytes of a JSON answer may report an error: if not, it need not be parsed to find one. */
 export function mayReportError(json: Buffer): boolean {

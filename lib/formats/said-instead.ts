@@ -3,9 +3,10 @@ import { isObject, tryParseJson } from '../json/json.js'
 import { statusOfError } from './error-status.js'
 import { errorText, MESSAGE_FIELDS, sentenceOf } from './error-text.js'
 import { anyErrorIn } from './failures.js'
-import { textAt } from './fields.js'
+import { listAt, textAt } from './fields.js'
 import type { JsonObject } from './format.js'
 import { hasNoAnswer } from './no-answer.js'
+import { reportsFailure } from './top-level-error.js'
 
 /**
  * - `Error: …`, `[ERROR] …`, `openai.RateLimitError: …`, `An upstream error: …`, or nothing but that: `ERROR`
@@ -64,14 +65,38 @@ const WORDS = /\p{L}\p{L} \p{L}\p{L}|[\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}\p
 
 /** Returns the sentence of an object that has nothing which could be of an answer, or its word for an error. */
 export function sentenceWithoutAnswer(data: JsonObject): string | undefined {
-  if (!hasNoAnswer(data) || OTHER_ANSWER_FIELDS.some((field) => textAt(data, field))) return undefined
+  const isFailed = reportsFailure(data)
+  const isAboutFailure = (field: string) => PROBLEMS.has(field) || (isFailed && field === 'data')
+  const rest = Object.fromEntries(Object.entries(data).filter(([field]) => !isAboutFailure(field)))
+  if (!hasNoAnswer(rest) || OTHER_ANSWER_FIELDS.some((field) => textAt(rest, field))) return undefined
   const sentence = sentenceOf(data) ?? VAGUE_FIELDS.map((field) => textAt(data, field)).find(Boolean)
-  const said = sentence ?? (statusOfError(data) === undefined ? undefined : errorText(data))
-  return said?.slice(0, MAX_ERROR_CHARS)
+  const said = sentence ?? firstProblemIn(data)
+  return (said ?? (isFailed || statusOfError(data) !== undefined ? errorText(data) : undefined))?.slice(
+    0,
+    MAX_ERROR_CHARS,
+  )
+}
+
+/** Names of lists of what was wrong with a request. */
+const PROBLEMS: ReadonlySet<string> = new Set(['problems', 'issues', 'violations', 'invalid_params', 'invalid-params'])
+
+function firstProblemIn(data: JsonObject): string | undefined {
+  const [problem] = [...PROBLEMS].flatMap((field) => listAt(data, field))
+  return problem === undefined ? undefined : errorText(problem)
 }
 
 /** Where a sentence is found that may also describe anything else. */
-const VAGUE_FIELDS = ['description', 'reason', 'info', 'detail']
+const VAGUE_FIELDS = [
+  'description',
+  'reason',
+  'info',
+  'detail',
+  'details',
+  'traceback',
+  'stack',
+  'stacktrace',
+  'stackTrace',
+]
 
 /** Where other protocols have the text, sound or pictures of an answer. */
 const OTHER_ANSWER_FIELDS = ['result', 'answer', 'reply', 'data', 'chunk', 'value', 'generation', 'outputText', 'audio']

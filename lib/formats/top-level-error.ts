@@ -46,14 +46,20 @@ function isWordForFailure(value: unknown): boolean {
 }
 
 function saysNo(message: JsonObject): boolean {
-  const saysSo = ['success', 'ok'].some((field) => message[field] === false || message[field] === 'false')
-  return saysSo || Object.keys(message).some((field) => message[field] === true && FAILED.test(field))
+  return Object.entries(message).some(([field, value]) => {
+    if (value === false || value === 'false') return SUCCEEDED.test(field)
+    return value === true && FAILED.test(field)
+  })
 }
+
+/** `ok`, `isSuccess`, `successful`. */
+const SUCCEEDED = /^(?:is_?)?(?:ok|success(?:ful)?|succeeded)$/i
 
 /** `isError`, `has_error`, `failed`. */
 const FAILED = /^(?:is_?|has_?)?(?:err(?:or)?|fail(?:ed|ure)?|time(?:d_?)?_?out|exception)$/i
 
-function reportsFailure(message: JsonObject): boolean {
+/** Returns whether a message says by a word, a number or a flag that something failed. */
+export function reportsFailure(message: JsonObject): boolean {
   const { status, state, type, result } = message
   const isFailureStatus = typeof status === 'number' ? status >= 400 : isErrorStatus(status)
   const isSaid =

@@ -145,6 +145,10 @@ describe('what services of the app say is no error unless it consists of one', (
     ['a part of the data', { data: { x: 1 }, errors: [{ message: 'y is missing' }] }],
     ['a class', [{ label: 'toxic', score: 0.9, type: 'error' }]],
     ['a job', { id: 'j', status: 'failed', message: 'queued again' }],
+    ['issues', { issues: [{ message: 'The door is stuck' }] }],
+    ['problems', { problems: ['2 + 2'] }],
+    ['a result of a tool', { jsonrpc: '2.0', id: 1, result: { error: 'no such row', isError: true } }],
+    ['what a service said', { message: { error: 'no such row' } }],
   ]
   for (const [what, body] of answers) {
     passes(what, { method: 'POST', path: '/app/service', type: JSON_TYPE, body: JSON.stringify(body) })
@@ -196,7 +200,7 @@ describe('an answer is one, whatever went wrong on the way to it', () => {
     const [end = '', ...last] = others.slice(-3)
     passes(`${what}, at the end`, { ...chat, body: [first, ...others.slice(0, -3), end, event, ...last].join('') })
   }
-  for (const reason of ['no_error', 'tool_error']) {
+  for (const reason of ['no_error', 'tool_error', 'tool-error', 'functionCallError', 'token_limit_exceeded']) {
     const body = data({ choices: [{ index: 0, delta: { content: 'x' }, finish_reason: reason }] }) + done
     passes(`the finish reason ${reason}`, { ...chat, body })
   }
