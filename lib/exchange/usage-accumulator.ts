@@ -1,5 +1,6 @@
 import {
   type Counting,
+  isBlank,
   isFailure,
   MAX_ANSWER_ID_LENGTH,
   MAX_MODEL_ID_LENGTH,
@@ -78,6 +79,8 @@ export class UsageAccumulator {
   /** Whether any frame contained a message. */
   hasMessages = false
   #strayText: string | undefined
+  /** Whether all messages that are not of the stream's format say nothing; `undefined` if there are none. */
+  #isBlank: boolean | undefined
   /** When content last passed, in monotonic milliseconds. Complete only if somebody asked for it. */
   contentAt: number | undefined
   /** When the end became known, in monotonic milliseconds; `undefined` if only the end of the body showed it. */
@@ -123,8 +126,16 @@ export class UsageAccumulator {
    */
   noteUnknown(data: unknown, saying: string | undefined): void {
     this.#unknown = data
+    const saysNothing = isBlank(data)
+    this.#isBlank = saysNothing && this.#isBlank !== false
+    if (saysNothing) return
     if (saying !== undefined) this.#saying = saying
     else if (data !== undefined) this.#mayBeOther = true
+  }
+
+  /** Whether nothing has been read but messages that say nothing at all, such as `{}`. */
+  get isBlank(): boolean {
+    return this.#isBlank === true && !this.isRecognised
   }
 
   /** Data of the last message that was not of the stream's format. */

@@ -34,6 +34,7 @@ export type { AnswerRules } from './google.js'
 export { providerAt } from './hosts.js'
 export type { ChoiceState, Counting, ParsedMessage, Place, Progress, Usage, WholeItem } from './message.js'
 export { formatsOfModelsRequest, modelsAnswer, unknownModel } from './models-list.js'
+export { isBlank } from './no-answer.js'
 export {
   compoundModelsPath,
   extraBody,
@@ -64,6 +65,7 @@ export {
   answersInJson,
   asksForState,
   asksForStream,
+  asksModelAt,
   canGenerate,
   detectFormat,
   downloadsFile,

@@ -13,6 +13,14 @@ export function hasNoAnswer(message: JsonObject): boolean {
   )
 }
 
+/** Returns whether a value says nothing at all, where an object with an answer should be: `{}`, `[]`, `null`, `""`. */
+export function isBlank(data: unknown): boolean {
+  let value = data
+  // A loop, not recursion: lists may be nested deeper than the stack allows.
+  while (Array.isArray(value) && value.length === 1) value = value[0]
+  return value === '' || value === false || isEmpty(value)
+}
+
 const REASON_FIELDS = ['finish_reason', 'finishReason', 'stop_reason', 'stopReason']
 
 function isProperEnd(reason: unknown): boolean {

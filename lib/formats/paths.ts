@@ -85,6 +85,18 @@ export function answersInJson(method: string, path: string, { isCustom }: Comple
 }
 
 /**
+ * Returns whether a request makes a model answer: with text, or with vectors, an order or pictures.
+ *
+ * @param path percent-decoded, including the target's prefix
+ * @param format of the path
+ */
+export function asksModelAt(method: string, path: string, format: CompleteFormat): boolean {
+  return generatesAt(method, path, format) || (OTHER_ANSWERS.test(path) && answersInJson(method, path, format))
+}
+
+const OTHER_ANSWERS = /(?:\/(?:embed|embeddings|rerank)|:(?:batch)?embedContents?|\/images\/\w+)\/?$/i
+
+/**
  * Returns whether a request asks for the state of something that has errors of its own: a job, a file, an answer that is kept.
  *
  * @param path percent-decoded, including the target's prefix

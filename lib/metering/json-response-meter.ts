@@ -3,6 +3,7 @@ import type { UsageAccumulator } from '../exchange/usage-accumulator.js'
 import {
   answersInObjects,
   type CompleteFormat,
+  isBlank,
   type JsonObject,
   saidErrorIn,
   sentenceWithoutAnswer,
@@ -28,9 +29,11 @@ const MIN_DIGESTED_BYTES = 16 * 1024
 /** Of a text in the place of JSON, this much is read: an error is shorter. */
 export const MAX_TEXT_BYTES = 4096
 
+const EMPTY = 'The answer is empty'
+
 interface JsonMeterOptions {
   readonly estimateTokens?: TokensOf | undefined
-  readonly generates?: boolean
+  readonly asksModel?: boolean
   readonly isState?: boolean
   /** What was read of the answer before it passes. */
   readonly known?: JsonReading | undefined
@@ -44,7 +47,7 @@ export class JsonResponseMeter implements Metering {
   readonly #accumulator: UsageAccumulator
   readonly #estimateTokens: TokensOf | undefined
   readonly #isObject: boolean
-  readonly #generates: boolean
+  readonly #asksModel: boolean
   readonly #isState: boolean
   #bytes = 0
   /** Chunks of an answer that is not large yet. */
@@ -53,19 +56,19 @@ export class JsonResponseMeter implements Metering {
   #known: JsonReading | undefined
 
   /**
-   * @param generates whether the request makes a model write something, so that the answer must have some of it
+   * @param asksModel whether the request makes a model answer, so that there must be something of an answer
    * @param isState whether it asks for the state of something that has errors of its own
    * @param known is not read once more, if as many bytes pass
    */
   constructor(
     format: CompleteFormat,
     accumulator: UsageAccumulator,
-    { estimateTokens, generates = false, isState = false, known }: JsonMeterOptions = {},
+    { estimateTokens, asksModel = false, isState = false, known }: JsonMeterOptions = {},
   ) {
     this.#format = format
     this.#accumulator = accumulator
     this.#estimateTokens = estimateTokens
-    this.#generates = generates
+    this.#asksModel = asksModel
     this.#isState = isState
     this.#known = known
     this.#isObject = answersInObjects(format)
@@ -102,9 +105,10 @@ export class JsonResponseMeter implements Metering {
 
   #read(): JsonReading {
     const bytes = this.#bytes
-    const answer = this.#answer() ?? this.#textInstead()
+    const parsed = this.#answer()
+    const answer = parsed === undefined ? this.#textInstead() : parsed
     const said =
-      saidErrorIn(answer, this.#format, this.#isState) ?? (this.#isObject ? spokenErrorIn(answer) : undefined)
+      saidErrorIn(answer, this.#format, this.#isState) ?? (this.#isObject ? this.#spokenIn(answer) : undefined)
     if (!isObject(answer)) {
       return { bytes, reading: said === undefined ? undefined : { error: said, errorStatus: statusOfError(answer) } }
     }
@@ -117,10 +121,20 @@ export class JsonResponseMeter implements Metering {
     return { bytes, text, reading: { ...(error !== undefined && { error }), ...reading, ...failed } }
   }
 
+  /** Returns what is said in the place of an object, or of what should be in it. */
+  #spokenIn(answer: unknown): string | undefined {
+    const spoken = spokenErrorIn(answer)
+    return spoken === undefined && this.#mayBeNone && isBlank(answer) ? EMPTY : spoken
+  }
+
+  /** Whether the answer may be none: it has to be what a model made, is short, and nothing is known of it. */
+  get #mayBeNone(): boolean {
+    return this.#asksModel && this.#bytes > 0 && this.#bytes <= MAX_TEXT_BYTES && !this.#accumulator.usage
+  }
+
   /** Returns what an object says that has nothing of an answer, in the place of one. */
   #saidInstead(answer: JsonObject): string | undefined {
-    const mayBeNone = this.#generates && this.#bytes <= MAX_TEXT_BYTES && !this.#accumulator.usage
-    return mayBeNone ? sentenceWithoutAnswer(answer) : undefined
+    return this.#mayBeNone ? sentenceWithoutAnswer(answer) : undefined
   }
 
   /** Estimates the tokens of an answer's text if the answer does not report them. */

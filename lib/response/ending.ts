@@ -56,7 +56,7 @@ export function acceptsRest(
  * A stream must have ended in its own protocol as well: with its last message, or with a finish reason. Streams without
  * any message of their format are accepted: OpenAI's chat completions are assumed for every path that no format claims,
  * compatible servers speak other protocols, and how these end is unknown. But what cannot be an answer in any of them says
- * that there is none.
+ * that there is none, and one or two empty messages are none.
  */
 export function failureAtEnd(
   exchange: EndedAnswer,
@@ -73,7 +73,8 @@ export function failureAtEnd(
   const isEmpty = framer.events === 0 && !format.isGuess
   const failure = (framer.events === 1 ? failureOfOnly(exchange) : undefined) ?? strayFailure(exchange, framing)
   if (failure || answer.isComplete) return failure
-  return answer.isRecognised || isEmpty ? truncated() : undefined
+  const isBlank = answer.isBlank && framer.events <= MAX_EVENTS_OF_ERROR
+  return answer.isRecognised || isEmpty || isBlank ? truncated() : undefined
 }
 
 /** Returns what is wrong with an answer of which no more has come than the start. */

@@ -1,7 +1,7 @@
 import type { OnEvent } from '../api/hooks.js'
 import type { Exchange } from '../exchange/exchange.js'
 import type { Metering } from '../exchange/metering.js'
-import { asksForState, downloadsFile, generatesAt } from '../formats/index.js'
+import { asksForState, asksModelAt, downloadsFile } from '../formats/index.js'
 import type { Framing, Message } from '../framing/index.js'
 import { isObject } from '../json/json.js'
 import { JsonResponseMeter } from '../metering/json-response-meter.js'
@@ -34,9 +34,9 @@ export function meteringFor(
   if (downloadsFile(client.method, path)) return undefined
   const isState = asksForState(client.method, path, format, asksForStream)
   if (!framing) {
-    const generates = generatesAt(client.method, path, format)
+    const asksModel = asksModelAt(client.method, path, format)
     const known = exchange.attempts.current?.takeReading()
-    return isJson ? new JsonResponseMeter(format, answer, { estimateTokens, generates, isState, known }) : undefined
+    return isJson ? new JsonResponseMeter(format, answer, { estimateTokens, asksModel, isState, known }) : undefined
   }
   return new StreamMeter(format, framing, answer, {
     noticesContent: Math.min(limits.firstTokenTimeoutMs, limits.progressTimeoutMs) < Number.POSITIVE_INFINITY,

@@ -1,5 +1,5 @@
 import { UsageAccumulator } from '../exchange/usage-accumulator.js'
-import { asksForState, statusOfError } from '../formats/index.js'
+import { asksForState, isBlank, statusOfError } from '../formats/index.js'
 import type { Framer, Framing } from '../framing/index.js'
 import { tryParseJson } from '../json/json.js'
 import { advanceBy, interpret, parseFrame, type ReadFrame } from '../metering/read-frame.js'
@@ -134,6 +134,6 @@ export class EventsInspection implements Inspection {
     if (this.#answer.isRecognised) return false
     const type = (data as { type?: unknown } | undefined)?.type
     const isPing = PING.test(message.event ?? '') || (typeof type === 'string' && PING.test(type))
-    return !isPing && (data !== undefined || message.data.trim() !== '')
+    return !isPing && !isBlank(data) && (data !== undefined || message.data.trim() !== '')
   }
 }

@@ -1,5 +1,5 @@
 import { UsageAccumulator } from '../exchange/usage-accumulator.js'
-import { asksForState, generatesAt, mayReportError, statusOfError } from '../formats/index.js'
+import { asksForState, asksModelAt, mayReportError, statusOfError } from '../formats/index.js'
 import { PendingBytes } from '../framing/pending-bytes.js'
 import { isUnfinishedJson, tryParseJsonBytes } from '../json/json.js'
 import { JsonResponseMeter, MAX_TEXT_BYTES } from '../metering/json-response-meter.js'
@@ -11,14 +11,14 @@ type InspectedRequest = Pick<InspectedExchange, 'format' | 'client' | 'path' | '
 /** Looks into a JSON answer, of which only the whole shows whether it is an error. */
 export class JsonInspection implements Inspection {
   readonly #format: InspectedExchange['format']
-  readonly #generates: boolean
+  readonly #asksModel: boolean
   readonly #isState: boolean
   readonly #body = new PendingBytes()
   #isLate = false
 
   constructor({ format, client, path, asksForStream }: InspectedRequest) {
     this.#format = format
-    this.#generates = generatesAt(client.method, path, format)
+    this.#asksModel = asksModelAt(client.method, path, format)
     this.#isState = asksForState(client.method, path, format, asksForStream)
   }
 
@@ -37,11 +37,11 @@ export class JsonInspection implements Inspection {
   end(now: number): Verdict {
     const whole = this.#body.joined
     // Nearly all large answers are none, which their bytes show. What an app's own format calls an error is not known.
-    const isSmall = this.#generates && whole.length <= MAX_TEXT_BYTES
+    const isSmall = this.#asksModel && whole.length <= MAX_TEXT_BYTES
     const mayBeError = this.#format.isCustom || isSmall || mayReportError(whole)
     if (!mayBeError) return isUnfinishedJson(whole) ? TRUNCATED : END
     const answer = new UsageAccumulator()
-    const meter = new JsonResponseMeter(this.#format, answer, { generates: this.#generates, isState: this.#isState })
+    const meter = new JsonResponseMeter(this.#format, answer, { asksModel: this.#asksModel, isState: this.#isState })
     meter.pass(whole)
     meter.finish(now)
     if (answer.error === undefined) return answer.isTruncated ? TRUNCATED : { ...END, read: meter.result }

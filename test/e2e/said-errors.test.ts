@@ -316,7 +316,7 @@ describe('a stream that has a sentence in the place of an answer', () => {
   })
 
   test('but not if it may be an answer in another protocol, or there are more of it', async (t) => {
-    const other = [{ result: 'Once', is_end: true }, { response: 'Once' }, { items: [{ message: 'Once' }] }, 1, []]
+    const other = [{ result: 'Once', is_end: true }, { response: 'Once' }, { items: [{ message: 'Once' }] }, 1]
     for (const body of [...other.map(data), data({ message: 'Once' }).repeat(3)]) {
       assert.equal((await answered(t, chat, SSE, body)).record.outcome, 'completed', body)
     }
@@ -344,13 +344,96 @@ describe('a JSON answer that has a sentence in the place of an answer', () => {
     const counted = { ...anthropic, path: '/v1/messages/count_tokens' }
     for (const [asked, body] of [
       [plain, '{"ok":true}'],
-      [plain, '{}'],
+      [plain, '{"request_id":"r"}'],
       [counted, '{"message":"nothing to count"}'],
       [{ ...plain, path: '/of/another/kind' }, '{"message":"Once"}'],
     ] as const) {
       assert.equal((await answered(t, asked, JSON_TYPE, body)).record.outcome, 'completed', body)
     }
   })
+})
+
+/** Where objects are due, these say nothing. */
+const blanks = ['{}', '[]', '""', 'null', 'false', '[{}]']
+
+describe('an answer that says nothing', () => {
+  for (const { name, path, request } of [chat, completions, responses, anthropic, geminiSse, cohere]) {
+    for (const body of blanks) {
+      for (const early of [false, true]) {
+        test(`${name}: ${body}${early ? ', after a heartbeat' : ''}, is upstream_error`, async (t) => {
+          const plain = early ? path : path.replace('streamGenerateContent?alt=sse', 'generateContent')
+          const asked = { path: plain, request: { ...request, stream: early } }
+          const { received, record } = await answered(t, asked, JSON_TYPE, body, early)
+          assert.deepEqual([record.outcome, record.code], ['upstream_error', 'upstream_error'])
+          assert.ok(early || received === body)
+        })
+      }
+    }
+  }
+
+  for (const stream of [chat, anthropic, responses, cohere]) {
+    for (const body of ['{}', '[]', 'null', '""']) {
+      for (const times of [1, 2]) {
+        test(`${stream.name}: ${times} events of ${body}, and no end, is upstream_truncated`, async (t) => {
+          const { record } = await answered(t, stream, SSE, `data: ${body}\n\n`.repeat(times))
+          assert.deepEqual([record.outcome, record.code], ['upstream_error', 'upstream_truncated'])
+        })
+      }
+    }
+  }
+
+  test('leads to the next target', async (t) => {
+    for (const [type, body] of [
+      [JSON_TYPE, '{}'],
+      [JSON_TYPE, 'null'],
+      [SSE, data({})],
+    ] as const) {
+      const { app } = await startPair(t, ({ res }) => res.writeHead(200, { 'content-type': type }).end(body))
+      assert.equal(await (await post(app.url + chat.path, chat.request)).text(), ANSWER)
+      assert.equal((await app.record()).target, 'b')
+    }
+  })
+
+  test('is one where it may be, or if more follows', async (t) => {
+    for (const [path, type, body] of [
+      ['/v1/moderations', JSON_TYPE, '{}'],
+      ['/v1/responses/r/cancel', JSON_TYPE, '{}'],
+      ['/v1beta/models/m:countTokens', JSON_TYPE, '{}'],
+      ['/v1/audio/transcriptions', JSON_TYPE, '""'],
+      ['/v1/unheard', JSON_TYPE, '{}'],
+      ['/v1/unheard', SSE, data({})],
+      [chat.path, SSE, [data({}), ...chat.frames].join('')],
+      [chat.path, SSE, data({}) + data({ result: 'Once' })],
+      [chat.path, SSE, data({ result: 'Once' }) + data({})],
+    ] as const) {
+      const { record } = await answered(t, { path, request: { model: 'm' } }, type, body)
+      assert.equal(record.outcome, 'completed', `${path} ${body}`)
+    }
+  })
+})
+
+describe('a sentence in the place of vectors, an order or pictures is upstream_error', () => {
+  for (const path of ['/v1/embeddings', '/v2/embed', '/api/embed', '/v2/rerank', '/v1/images/generations']) {
+    for (const body of ['{"message":"No key for that model"}', '{"problems":["no room"]}']) {
+      test(`${path}: ${body}`, async (t) => {
+        const { received, record } = await answered(t, { path, request: { model: 'm' } }, JSON_TYPE, body)
+        assert.equal(received, body)
+        assert.deepEqual([record.outcome, record.code], ['upstream_error', 'upstream_error'])
+      })
+    }
+  }
+
+  for (const [path, body] of [
+    ['/v1/embeddings', { object: 'list', data: [], model: 'm' }],
+    ['/api/embed', { embeddings: [] }],
+    ['/v2/rerank', { results: [{ index: 0 }], message: 'One was too long' }],
+    ['/v1/images/generations', { data: [{ url: 'https://x.test/1.png' }], message: 'Two were refused' }],
+  ] as const) {
+    test(`but not next to them: ${path}`, async (t) => {
+      const { record } = await answered(t, { path, request: { model: 'm' } }, JSON_TYPE, JSON.stringify(body))
+      assert.equal(record.outcome, 'completed')
+    })
+  }
 })
 
 describe('the next target is asked after a sentence in the place of an answer', () => {
