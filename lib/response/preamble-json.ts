@@ -6,17 +6,19 @@ import { JsonResponseMeter, MAX_TEXT_BYTES } from '../metering/json-response-met
 import { isExpensiveToParse } from '../metering/parse-cost.js'
 import { BOUND, END, type InspectedExchange, type Inspection, TRUNCATED, type Verdict } from './inspection.js'
 
-type InspectedRequest = Pick<InspectedExchange, 'format' | 'client' | 'path' | 'asksForStream'>
+type InspectedRequest = Pick<InspectedExchange, 'format' | 'client' | 'path' | 'asksForStream' | 'secrets'>
 
 /** Looks into a JSON answer, of which only the whole shows whether it is an error. */
 export class JsonInspection implements Inspection {
   readonly #format: InspectedExchange['format']
   readonly #asksModel: boolean
   readonly #isState: boolean
+  readonly #secrets: InspectedExchange['secrets']
   readonly #body = new PendingBytes()
   #isLate = false
 
-  constructor({ format, client, path, asksForStream }: InspectedRequest) {
+  constructor({ format, client, path, asksForStream, secrets }: InspectedRequest) {
+    this.#secrets = secrets
     this.#format = format
     this.#asksModel = asksModelAt(client.method, path, format)
     this.#isState = asksForState(client.method, path, format, asksForStream)
@@ -35,7 +37,8 @@ export class JsonInspection implements Inspection {
   }
 
   end(now: number): Verdict {
-    const whole = this.#body.joined
+    // What is read is handed on as it is read where it passes: without secrets.
+    const whole = this.#secrets.maskBytes(this.#body.joined)
     // Nearly all large answers are none, which their bytes show. What an app's own format calls an error is not known.
     const isSmall = this.#asksModel && whole.length <= MAX_TEXT_BYTES
     const mayBeError = this.#format.isCustom || isSmall || mayReportError(whole)

@@ -6,7 +6,7 @@ import { post } from '../support/client.js'
 import { openai } from '../support/protocols.js'
 import { type Call, type Owner, type Provider, startProvider } from '../support/provider.js'
 import { sendStream, streams } from '../support/streams.js'
-import { answer, refuse } from '../support/targets.js'
+import { answer, KEYS, refuse, startPair } from '../support/targets.js'
 import { within } from '../support/waiting.js'
 
 /** An app with targets of these names, all of which are one provider. */
@@ -348,4 +348,22 @@ test('a small JSON answer is parsed once, although it is inspected before it pas
   assert.deepEqual(usage, { inputTokens: 9, outputTokens: 2, totalTokens: 11, estimated: false })
   const times = parse.mock.calls.filter(({ arguments: [text] }) => String(text).includes('"c1"')).length
   assert.equal(times, 1)
+})
+
+test('a key within a JSON answer is in no record, although the answer is inspected before it passes', async (t) => {
+  const body = (key: string) => ({
+    id: key,
+    model: `gpt of ${key}`,
+    choices: [{ index: 0, message: { role: 'assistant', content: `Hello, ${key}` }, finish_reason: 'stop' }],
+  })
+  for (const size of [0, 20_000]) {
+    const sent = (key: string) => ({ ...body(key), error: null, padding: 'x'.repeat(size) })
+    const { app } = await startPair(t, (call) => call.json(200, sent(KEYS.a)))
+    const response = await post(app.url + openai.path, { ...openai.request, stream: false })
+    const masked = '*'.repeat(KEYS.a.length)
+    assert.deepEqual(await response.json(), sent(masked))
+    const record = await app.record()
+    assert.deepEqual([record.target, record.responseId, record.responseModel], ['a', masked, `gpt of ${masked}`])
+    assert.doesNotMatch(JSON.stringify(record), new RegExp(KEYS.a))
+  }
 })
