@@ -94,7 +94,7 @@ export function asksModelAt(method: string, path: string, format: CompleteFormat
   return generatesAt(method, path, format) || (OTHER_ANSWERS.test(path) && answersInJson(method, path, format))
 }
 
-const OTHER_ANSWERS = /(?:\/(?:embed|embeddings|rerank)|:(?:batch)?embedContents?|\/images\/\w+)\/?$/i
+const OTHER_ANSWERS = /(?:\/(?:embed|embeddings|rerank)|:embedContent|\/images\/\w+)\/?$/i
 
 /**
  * Returns whether a request asks for the state of something that has errors of its own: a job, a file, an answer that is kept.
