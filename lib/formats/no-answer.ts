@@ -21,7 +21,7 @@ export function isBlank(data: unknown): boolean {
   return value === '' || value === false || isEmpty(value)
 }
 
-const REASON_FIELDS = ['finish_reason', 'finishReason', 'stop_reason', 'stopReason']
+export const REASON_FIELDS = ['finish_reason', 'finishReason', 'stop_reason', 'stopReason']
 
 function isProperEnd(reason: unknown): boolean {
   return typeof reason === 'string' && reason !== '' && !isFailure(reason)

@@ -2,9 +2,10 @@ import { isObject } from '../json/json.js'
 import { CODE, ERROR_CODE, FIELDS_BESIDE_ERRORS, FIELDS_WITH_DETAIL, STATUS } from './error-field-names.js'
 import { errorText, sentenceOf } from './error-text.js'
 import { isEmpty, isError, isErrorStatus, isException, isFailureCode, SUCCESS } from './error-value.js'
+import { isFailure } from './failed-finish.js'
 import { textAt } from './fields.js'
 import type { JsonObject } from './format.js'
-import { HEADS } from './no-answer.js'
+import { HEADS, REASON_FIELDS } from './no-answer.js'
 
 /** Returns the error of a message that has a code and a text, or a `detail`, at its top level. */
 export function topLevelErrorIn(message: JsonObject): string | undefined {
@@ -30,7 +31,8 @@ function failureInWords(message: JsonObject): string | undefined {
 function failsWithoutWords(message: JsonObject): boolean {
   const hasStatus = Object.keys(message).some((field) => STATUS.test(field) && isErrorStatus(message[field]))
   const hasCode = Object.keys(message).some((field) => ERROR_CODE.test(field) && isFailureCode(message[field]))
-  return hasStatus || hasCode || isFailedState(message) || saysNo(message) || isException(message.__type)
+  const hasReason = REASON_FIELDS.some((field) => isFailure(textAt(message, field) ?? ''))
+  return hasReason || hasStatus || hasCode || isFailedState(message) || saysNo(message) || isException(message.__type)
 }
 
 /** Returns whether a message only says that something failed. A job has an id, and more: somebody asked for its state. */

@@ -10,7 +10,7 @@ const parser = createParser({
   },
 })
 
-/** Reads what an event carries; `undefined` if the frame has no event (a comment, a lone `retry:`). */
+/** Reads what an event carries; `undefined` if the frame has no event (a comment, a lone `retry:`), and no error. */
 export function readSse(frame: Buffer): EventSourceMessage | undefined {
   const text = frame.toString()
   parsedEvent = undefined
@@ -21,7 +21,20 @@ export function readSse(frame: Buffer): EventSourceMessage | undefined {
   // The last event of a stream need not end with a blank line.
   if (!parsedEvent) parser.feed('\n\n')
   parser.reset()
-  return parsedEvent
+  return parsedEvent ?? errorField(unmarked)
+}
+
+const ERROR_FIELD = 'error:'
+
+/**
+ * Reads an error as llama.cpp wrote it until 2025: as a field of its own, which readers of events skip, and which the end
+ * of the stream may follow.
+ */
+function errorField(text: string): EventSourceMessage | undefined {
+  if (!text.startsWith(ERROR_FIELD)) return undefined
+  const end = text.search(/[\r\n]/)
+  const data = text.slice(ERROR_FIELD.length, end === -1 ? undefined : end).trim()
+  return data === '' ? undefined : { event: 'error', id: undefined, data }
 }
 
 const FIELDS = ['data', 'event', 'id']

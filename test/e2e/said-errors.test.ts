@@ -6,7 +6,7 @@ import { type Owner, startProvider } from './support/provider.js'
 import { streams, type WireStream } from './support/streams.js'
 import { ANSWER, answer, startPair } from './support/targets.js'
 
-const { chat, completions, responses, anthropic, geminiSse, cohere, ollamaChat } = streams
+const { chat, completions, responses, anthropic, geminiSse, cohere, ollamaChat, llamaCpp } = streams
 const SSE = 'text/event-stream'
 const JSON_TYPE = 'application/json'
 const data = (value: unknown) => `data: ${JSON.stringify(value)}\n\n`
@@ -138,6 +138,9 @@ const events: [what: string, event: string, said: RegExp][] = [
   ['an error in a result of JSON-RPC', data({ jsonrpc: '2.0', result: { error: 'no room' }, id: 3 }), /no room/],
   ['an error in the output', data({ output: { error: 'no room' }, request_id: 'r' }), /no room/],
   ['an error in the message', data({ message: { error: 'no room' } }), /no room/],
+  ['a field named error', 'error: {"code":500,"message":"no slot","type":"server_error"}\n\n', /no slot/],
+  ['a field named error, with a sentence', 'error:the worker is gone\r\n\r\n', /the worker is gone/],
+  ['a finish reason alone', data({ finish_reason: 'error' }), /failed/],
   ['a state that is an exception', data({ state: 'Exception', message: 'no luck' }), /no luck/],
   ['a flag that it fails', data({ fail: true }), /failed/],
   ['a page', 'data: <!DOCTYPE html><html><body>Bad gateway</body></html>\n\n', /Bad gateway/],
@@ -176,6 +179,8 @@ describe('an error within a stream, in whatever format, is upstream_error, and p
     for (const [stream, body] of [
       [chat, late],
       [chat, sentence],
+      [chat, [...chat.frames.slice(0, 3), 'error: {"code":500,"message":"died"}\n\n', 'data: [DONE]\n\n'].join('')],
+      [llamaCpp, [...llamaCpp.frames.slice(0, 3), 'error: {"code":500,"message":"died"}\n\n'].join('')],
       [chat, 'data: Error: died\n\ndata: [DONE]\n\n'],
       [ollamaChat, line],
     ] as const) {
@@ -192,6 +197,7 @@ describe('an error within a stream, in whatever format, is upstream_error, and p
     for (const [stream, body] of [
       [{ ...chat, path: '/of/another/kind' }, text],
       [chat, none],
+      [chat, ['error:\n\n', ...chat.frames, 'errors: 0\n\n'].join('')],
       [chat, [...said, ...chat.frames.slice(-2), 'data: [DONE]\n\n'].join('')],
     ] as const) {
       const { record } = await answered(t, stream, SSE, body)
@@ -399,6 +405,7 @@ describe('an answer that says nothing', () => {
       ['/v1/moderations', JSON_TYPE, '{}'],
       ['/v1/responses/r/cancel', JSON_TYPE, '{}'],
       ['/v1beta/models/m:countTokens', JSON_TYPE, '{}'],
+      ['/v1beta/models/m:batchEmbedContents', JSON_TYPE, '{}'],
       ['/v1/audio/transcriptions', JSON_TYPE, '""'],
       ['/v1/unheard', JSON_TYPE, '{}'],
       ['/v1/unheard', SSE, data({})],
