@@ -150,9 +150,13 @@ function wrappedIn(message: JsonObject): JsonObject | undefined {
 
 /** Returns the same, of a message that should be an answer, whatever its envelope says of itself. */
 function answerIn(message: JsonObject): JsonObject | undefined {
-  const isSaid = (field: string) => !isEmpty(message[field]) && !ENVELOPE.test(field) && !ID.test(field)
-  const [name = '', ...others] = Object.keys(message).filter(isSaid)
-  const inner = others.length === 0 && (WRAPPERS.has(name) || PLACES.has(name)) ? message[name] : undefined
+  let place: string | undefined
+  for (const field of Object.keys(message)) {
+    if (isEmpty(message[field]) || ENVELOPE.test(field) || ID.test(field)) continue
+    if (place !== undefined || !(WRAPPERS.has(field) || PLACES.has(field))) return undefined
+    place = field
+  }
+  const inner = place === undefined ? undefined : message[place]
   return isObject(inner) ? inner : undefined
 }
 

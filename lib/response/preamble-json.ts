@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http'
 import { UsageAccumulator } from '../exchange/usage-accumulator.js'
 import { asksForState, asksModelAt, mayReportError, statusOfError } from '../formats/index.js'
 import { PendingBytes } from '../framing/pending-bytes.js'
@@ -14,10 +15,13 @@ export class JsonInspection implements Inspection {
   readonly #asksModel: boolean
   readonly #isState: boolean
   readonly #secrets: InspectedExchange['secrets']
+  readonly #headers: IncomingHttpHeaders
   readonly #body = new PendingBytes()
   #isLate = false
 
-  constructor({ format, client, path, asksForStream, secrets }: InspectedRequest) {
+  /** @param headers may report what the body lacks */
+  constructor({ format, client, path, asksForStream, secrets }: InspectedRequest, headers: IncomingHttpHeaders) {
+    this.#headers = headers
     this.#secrets = secrets
     this.#format = format
     this.#asksModel = asksModelAt(client.method, path, format)
@@ -44,6 +48,7 @@ export class JsonInspection implements Inspection {
     const mayBeError = this.#format.isCustom || isSmall || mayReportError(whole)
     if (!mayBeError) return isUnfinishedJson(whole) ? TRUNCATED : END
     const answer = new UsageAccumulator()
+    answer.add(this.#format.readHeaders(this.#headers), now)
     const meter = new JsonResponseMeter(this.#format, answer, { asksModel: this.#asksModel, isState: this.#isState })
     meter.pass(whole)
     meter.finish(now)

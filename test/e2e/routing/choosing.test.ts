@@ -367,3 +367,14 @@ test('a key within a JSON answer is in no record, although the answer is inspect
     assert.doesNotMatch(JSON.stringify(record), new RegExp(KEYS.a))
   }
 })
+
+test('an answer whose head reports its tokens is one, whatever the model names its text', async (t) => {
+  const head = { 'x-amzn-bedrock-input-token-count': '5', 'x-amzn-bedrock-output-token-count': '6' }
+  const body = { description: 'A long walk home' }
+  const { app, b } = await startPair(t, (call) => call.json(200, body, head))
+  const response = await post(`${app.url}/model/m/invoke`, { prompt: 'Describe it' })
+  assert.deepEqual(await response.json(), body)
+  const { outcome, target, usage } = await app.record()
+  assert.deepEqual([outcome, target, b.calls.length], ['completed', 'a', 0])
+  assert.deepEqual(usage, { inputTokens: 5, outputTokens: 6, estimated: false })
+})
