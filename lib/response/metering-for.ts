@@ -12,6 +12,7 @@ import type { TokensOf } from '../options/estimate-tokens.js'
 import { type HookErrors, HookFault } from '../options/hook-errors.js'
 import { ignoreRejection } from '../util/promises.js'
 import { kindOf, shown } from '../util/shown.js'
+import { ACCEPTED } from './preamble-json.js'
 
 /**
  * Creates what meters an answer as it passes.
@@ -34,7 +35,7 @@ export function meteringFor(
   if (downloadsFile(client.method, path)) return undefined
   const isState = asksForState(client.method, path, format, asksForStream)
   if (!framing) {
-    const asksModel = asksModelAt(client.method, path, format)
+    const asksModel = exchange.providerStatus !== ACCEPTED && asksModelAt(client.method, path, format)
     const known = exchange.attempts.current?.takeReading()
     return isJson ? new JsonResponseMeter(format, answer, { estimateTokens, asksModel, isState, known }) : undefined
   }

@@ -1,4 +1,4 @@
-import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import { answersInObjects, downloadsFile, spokenErrorIn } from '../formats/index.js'
 import { type AnswerStart, answerStartFor } from './answer-start.js'
 import { type InspectedExchange, type Inspection, PAGE, TRUNCATED, UNREADABLE, type Verdict } from './inspection.js'
@@ -14,7 +14,7 @@ const MAX_ERROR_BYTES = 4096
 export class PreambleInspector implements Inspection {
   readonly #exchange: InspectedExchange
   readonly #maxEvents: number
-  readonly #headers: IncomingHttpHeaders
+  readonly #response: IncomingMessage
   readonly #contentType: string | undefined
   readonly #isCloseDelimited: boolean
   /** The head says that the body is as short as an error's. */
@@ -35,7 +35,7 @@ export class PreambleInspector implements Inspection {
     const { headers } = response
     this.#exchange = exchange
     this.#maxEvents = maxEvents
-    this.#headers = headers
+    this.#response = response
     this.#contentType = headers['content-type']
     this.#isCloseDelimited = !('content-length' in headers) && !('transfer-encoding' in headers)
     this.#isShort = Number(headers['content-length'] ?? Number.NaN) <= MAX_ERROR_BYTES
@@ -101,7 +101,7 @@ export class PreambleInspector implements Inspection {
     // A text that is written as it comes must not wait for its end, unless it is labelled as JSON.
     const isJson = kind.isJson || labelOf(this.#contentType).isJson
     const mayWait = isJson || this.#isShort || !this.#exchange.asksForStream || this.#startsAsError()
-    return isReadWhole(kind) && mayWait ? new JsonInspection(this.#exchange, this.#headers) : undefined
+    return isReadWhole(kind) && mayWait ? new JsonInspection(this.#exchange, this.#response) : undefined
   }
 
   /** Whether what has come of a text says that something failed. */

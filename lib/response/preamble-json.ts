@@ -1,4 +1,4 @@
-import type { IncomingHttpHeaders } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import { UsageAccumulator } from '../exchange/usage-accumulator.js'
 import { asksForState, asksModelAt, mayReportError, statusOfError } from '../formats/index.js'
 import { PendingBytes } from '../framing/pending-bytes.js'
@@ -7,7 +7,12 @@ import { JsonResponseMeter, MAX_TEXT_BYTES } from '../metering/json-response-met
 import { isExpensiveToParse } from '../metering/parse-cost.js'
 import { BOUND, END, type InspectedExchange, type Inspection, TRUNCATED, type Verdict } from './inspection.js'
 
+/** The head of an answer. */
+type Head = Pick<IncomingMessage, 'statusCode' | 'headers'>
 type InspectedRequest = Pick<InspectedExchange, 'format' | 'client' | 'path' | 'asksForStream' | 'secrets'>
+
+/** The answer follows elsewhere. */
+export const ACCEPTED = 202
 
 /** Looks into a JSON answer, of which only the whole shows whether it is an error. */
 export class JsonInspection implements Inspection {
@@ -15,16 +20,15 @@ export class JsonInspection implements Inspection {
   readonly #asksModel: boolean
   readonly #isState: boolean
   readonly #secrets: InspectedExchange['secrets']
-  readonly #headers: IncomingHttpHeaders
+  readonly #headers: Head['headers']
   readonly #body = new PendingBytes()
   #isLate = false
 
-  /** @param headers may report what the body lacks */
-  constructor({ format, client, path, asksForStream, secrets }: InspectedRequest, headers: IncomingHttpHeaders) {
-    this.#headers = headers
+  constructor({ format, client, path, asksForStream, secrets }: InspectedRequest, head: Head) {
+    this.#headers = head.headers
     this.#secrets = secrets
     this.#format = format
-    this.#asksModel = asksModelAt(client.method, path, format)
+    this.#asksModel = head.statusCode !== ACCEPTED && asksModelAt(client.method, path, format)
     this.#isState = asksForState(client.method, path, format, asksForStream)
   }
 

@@ -176,6 +176,8 @@ describe('what may be empty, or a page, passes as it is', () => {
   const cases: readonly [string, string, string, (call: Call) => unknown, Partial<AiProxyOptions>?][] = [
     ['204', 'POST', chat, sends('', {}, 204)],
     ['202', 'POST', chat, sends('', {}, 202)],
+    ['202, with an empty object', 'POST', chat, sends('{}', JSON_TYPE, 202)],
+    ['202, with a sentence', 'POST', chat, sends('{"message":"The answer will follow"}', JSON_TYPE, 202)],
     ['HEAD', 'HEAD', '/v1/models', sends('')],
     ['DELETE', 'DELETE', '/v1/responses/resp_1', sends('')],
     ['the end of a task', 'POST', '/v1/responses/resp_1/cancel', sends('')],
