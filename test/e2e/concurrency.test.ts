@@ -189,8 +189,10 @@ describe('a stalled upload', () => {
     client.request('POST', '/ai/v1/audio/transcriptions', { 'content-type': 'audio/wav' }, 'x'.repeat(1000))
     const call = await provider.next()
     await call.text
-    // Longer than it might stand still.
-    await new Promise((resolve) => setTimeout(resolve, 100))
+    // One that began later may stand still for as long.
+    const other = (await connect(t, app.port)).request('POST', '/ai/v1/audio/transcriptions', upload)
+    await other.sees('"code":"upload_timeout"')
+    assert.equal((await app.record()).limit, 'uploadIdleTimeoutMs')
     call.json(200, { text: 'Hello' })
     await client.sees('Hello')
     assert.equal((await app.record()).outcome, 'completed')

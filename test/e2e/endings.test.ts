@@ -397,8 +397,11 @@ describe('slow_client', () => {
     const event = `data: ${'x'.repeat(100_000)}\n\n`
     for (let n = 0; n < 150; n++) call.send(event)
     call.end('data: end\n\n')
-    // Longer than the provider may be silent.
-    await new Promise((resolve) => setTimeout(resolve, 300))
+    // A provider that is silent from now on is given no more time.
+    const other = post(app.url + openai.path, openai.request)
+    ;(await provider.next()).sse()
+    await (await other).text()
+    assert.equal((await app.record()).code, 'idle_timeout')
     client.socket.resume()
     // To look into the text while it grows would copy all of it each time.
     await until(() => client.text.length > event.length * 150, 'nearly all has come')

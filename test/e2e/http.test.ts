@@ -295,8 +295,10 @@ describe('connections', () => {
     // It is answered at once, with a failure, behind the first one.
     client.post(`/ai${openai.path}`, { ...openai.request, model: 'x'.repeat(100_000) })
     await until(() => app.proxy.exchanges()[1]?.phase === 'ending', 'the second one waits for the first')
-    // Longer than a slow reader would be given.
-    await new Promise((resolve) => setTimeout(resolve, 100))
+    // A client that does not read is given no more than the time that it has waited by now.
+    ;(await connect(t, app.port)).pause().post(`/ai${openai.path}`, openai.request)
+    void (await provider.next()).sse().flood(`data: ${'x'.repeat(64_000)}\n\n`)
+    assert.equal((await app.record()).code, 'slow_client')
     first.end()
     await client.sees('"code":"pipeline_too_long"')
     assert.equal((await app.record()).outcome, 'completed')

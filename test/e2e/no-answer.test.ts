@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { AiProxyOptions } from '../../lib/index.js'
 import { startApp } from './support/app.js'
-import { post } from './support/client.js'
+import { connect, Events, post } from './support/client.js'
 import { openai } from './support/protocols.js'
 import { type Call, type Owner, startProvider } from './support/provider.js'
 import { allStreams } from './support/streams.js'
@@ -31,10 +31,11 @@ const JSON_TYPE = { 'content-type': 'application/json' }
 const none: Readonly<Record<string, [act: (call: Call) => unknown, code: string]>> = {
   'nothing, by its length': [sends('', { ...JSON_TYPE, 'content-length': '0' }), 'upstream_truncated'],
   'nothing, without a label': [sends(''), 'upstream_truncated'],
-  'nothing, late': [
+  'nothing, later than its head': [
     (call) => {
       call.res.writeHead(200, JSON_TYPE).flushHeaders()
-      setTimeout(() => call.end(), 30)
+      // The head has left.
+      call.socket.write('', () => call.end())
     },
     'upstream_truncated',
   ],
@@ -117,21 +118,24 @@ describe('a request to a model that is answered with status 200 and', () => {
   }
 
   test('a page after heartbeats ends with an error event', async (t) => {
-    const late = (call: Call) => setTimeout(() => sends(PAGE, { 'content-type': 'text/html' })(call), 30)
-    const heartbeat = { beforeFirstByte: true }
-    const { text, code } = await asked(t, late, openai.path, openai.request, { heartbeat })
-    assert.match(text, /^: heartbeat\n\ndata: \{"error":.*with a page.*\n\n$/)
-    assert.equal(code, 'upstream_error')
+    const provider = await startProvider(t)
+    const app = await startApp(t, { target: provider.url, heartbeat: { beforeFirstByte: true } })
+    const events = new Events(await post(app.url + openai.path, openai.request))
+    assert.equal(await events.next(), ': heartbeat\n\n')
+    sends(PAGE, { 'content-type': 'text/html' })(await provider.next())
+    assert.match((await events.rest()).join(''), /^data: \{"error":.*with a page.*\n\n$/)
+    assert.equal((await app.record()).code, 'upstream_error')
   })
 
   test('blanks that have been sent is cut', async (t) => {
-    const slow = (call: Call) => {
-      call.res.writeHead(200, JSON_TYPE).write('\n')
-      setTimeout(() => call.end('\n'), 60)
-    }
-    const provider = await startProvider(t, { onCall: slow })
+    const provider = await startProvider(t)
     const app = await startApp(t, { target: provider.url })
-    await assert.rejects(post(app.url + openai.path, { model: 'm' }).then((response) => response.text()))
+    const client = (await connect(t, app.port)).post(`/ai${openai.path}`, { model: 'm' })
+    const call = await provider.next()
+    call.res.writeHead(200, JSON_TYPE).write('\n')
+    await client.sees('\r\n\r\n1\r\n\n\r\n')
+    call.end('\n')
+    assert.doesNotMatch(await client.end(), /\r\n0\r\n\r\n$/)
     assert.equal((await app.record()).code, 'upstream_truncated')
   })
 

@@ -21,7 +21,7 @@ describe('observers', () => {
       proxies: [] as { stats(): AiProxyStats }[],
       requests: [] as ObservedExchange[],
       records: [] as ExchangeRecord[],
-      turns: 0,
+      turns: [] as number[],
     }
     const observer: Observer = {
       onProxy: (proxy) => void told.proxies.push(proxy),
@@ -29,10 +29,7 @@ describe('observers', () => {
         told.requests.push(exchange)
         return { traceparent: `00-${exchange.id}`, 'X-Observed': 'yes' }
       },
-      onTurn: (ms) => {
-        assert.ok(ms >= 0)
-        told.turns++
-      },
+      onTurn: (ms) => void told.turns.push(ms),
       onFinish: (record) => void told.records.push(record),
     }
     return { told, observer }
@@ -57,8 +54,13 @@ describe('observers', () => {
       [id, req.method, format, model, stream, host, startedAt],
       [record.id, 'POST', 'openai-chat', chat.told.responseModel, true, `127.0.0.1:${provider.port}`, record.startedAt],
     )
-    assert.equal(told.turns, record.turns)
-    assert.ok(told.turns > 0)
+    assert.equal(told.turns.length, record.turns)
+    assert.ok(told.turns.length > 0)
+    assert.ok(
+      told.turns.every((ms) => ms >= 0),
+      `turns of ${told.turns} ms`,
+    )
+    assert.equal(Math.max(...told.turns), record.maxTurnMs)
     assert.deepEqual(told.records, [record])
   })
 

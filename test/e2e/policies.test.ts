@@ -328,7 +328,7 @@ describe('policies', () => {
         // A second call has no effect.
         resume!()
       }
-      return { app, call, client, calls, words, goOn, end: () => (isEnough = true) }
+      return { app, provider, call, client, calls, words, goOn, end: () => (isEnough = true) }
     }
 
     test('hold back each event after the one that they have seen, and lose none', async (t) => {
@@ -363,7 +363,10 @@ describe('policies', () => {
       await client.sees('{"a":1}')
       const resume = seen!.pause()
       call.send('data: {"b":2}\n\n')
-      await new Promise((resolve) => setTimeout(resolve, 50))
+      // What is sent later, and read, has come through meanwhile.
+      const other = post(app.url + path, request)
+      ;(await provider.next()).sse([]).end(terminator)
+      assert.match(await (await other).text(), /DONE/)
       assert.doesNotMatch(client.text, /"b"/)
       resume()
       await client.sees('{"b":2}')
@@ -393,10 +396,14 @@ describe('policies', () => {
     })
 
     test('do not make it time out', async (t) => {
-      const { app, call, client, goOn, words } = await paused(t, {
+      const { app, provider, call, client, goOn, words } = await paused(t, {
         limits: { idleTimeoutMs: 60, progressTimeoutMs: 60 },
       })
-      await new Promise((resolve) => setTimeout(resolve, 150))
+      // One that is silent from now on does time out.
+      const other = post(app.url + path, request)
+      ;(await provider.next()).sse([])
+      await (await other).text()
+      assert.equal((await app.record()).code, 'idle_timeout')
       call.end(ending)
       goOn()
       await client.sees('[DONE]')

@@ -117,14 +117,12 @@ describe('detectFormat', () => {
   })
 
   test('a very long path is classified in linear time', () => {
-    const started = performance.now()
+    // If the time were quadratic, the runner would stop this file.
     for (const part of ['/models/a:', '/v1', 'embed', ':embed', '/responses/a', '/model/a']) {
-      const path = `/v1/models/a:${part.repeat(10_000)}`
-      detectFormat(path)
-      modelInPath(path)
-      canGenerate(path)
+      const path = `/v1/models/a:${part.repeat(200_000)}`
+      const format = part === '/responses/a' ? 'openai-responses' : 'openai-chat'
+      assert.deepEqual([detectFormat(path).name, modelInPath(path), canGenerate(path)], [format, undefined, true], part)
     }
-    assert.ok(performance.now() - started < 1000)
   })
 })
 

@@ -45,6 +45,7 @@ describe("OpenAI's SDK: chat completions", () => {
     const compared = await askedBothWays(t, async (url) =>
       collected(await clientAt(url).chat.completions.create({ ...asked('Hi'), stream: true })),
     )
+    assert.equal(compared.result.map(({ choices }) => choices[0]?.delta.content ?? '').join(''), mockedText)
     assert.ok(compared.result.every(({ usage: told, choices }) => !told && choices.length > 0))
     assertExact(compared, { ...answered, format: 'openai-chat' })
   })

@@ -50,8 +50,8 @@ describe('resume', () => {
     const response = await asked
     leave.abort()
     while (app.proxy.exchanges()[0]?.phase !== 'draining') await new Promise(setImmediate)
-    // A timer that is too long fires after a millisecond.
-    await new Promise((resolve) => setTimeout(resolve, 50))
+    // Timers that are too long fire after a millisecond, those that began first before the others.
+    await new Promise((resolve) => setTimeout(resolve, 1))
     assert.equal(app.proxy.exchanges()[0]?.phase, 'draining')
     for (const event of events.slice(1)) call.send(event)
     call.end(terminator)
