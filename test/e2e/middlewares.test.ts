@@ -69,6 +69,30 @@ describe('after compression(), helmet(), cors() and morgan()', () => {
     assert.equal((await app.record()).outcome, 'completed')
   })
 
+  test('events arrive one by one even if a middleware after compression() wraps write() and returns nothing', async (t) => {
+    const provider = await startProvider(t)
+    const before = (app: Express) => {
+      app.use(compression({ threshold: 0 }), (_req, res, next) => {
+        const { write } = res
+        res.write = function (this: typeof res, ...given: unknown[]) {
+          void Reflect.apply(write, this, given)
+        } as unknown as typeof write
+        next()
+      })
+    }
+    const app = await startApp(t, { target: provider.url }, { before })
+    const answer = post(app.url + openai.path, openai.request, { headers: { 'accept-encoding': 'gzip' } })
+    const call = (await provider.next()).sse()
+    const events = new Events(await within(answer, 'the head'))
+    for (const event of openai.events) {
+      call.send(event)
+      assert.equal(await events.next(), event)
+    }
+    call.end(openai.terminator)
+    assert.deepEqual(await events.rest(), [openai.terminator])
+    assert.equal((await app.record()).outcome, 'completed')
+  })
+
   test('a large compressed answer arrives whole at a slow client, without excess listeners', async (t) => {
     const warnings: Error[] = []
     const onWarning = (warning: Error) => warnings.push(warning)

@@ -109,3 +109,20 @@ describe('openai-responses: the end of a stream', () =>
     ),
     ['data: [DONE]\n\n', 'event: done\ndata: [DONE]\n\n', 'event: response.created\ndata: {}\n\n'],
   ))
+
+describe('openai-responses: the event of an error of the provider’s', () => {
+  for (const [error, code] of [
+    [{ message: 'Slow down', type: 'rate_limit_error', code: 'rate_limited' }, 'rate_limited'],
+    [{ message: 'Slow down', type: 'rate_limit_error', code: null }, 'rate_limit_error'],
+    [{ message: 'Slow down' }, 'server_error'],
+  ] as const) {
+    test(`has a code: ${code}`, () => {
+      const state = { responseId: 'resp_1', model: 'm', nextSequenceNumber: 7 }
+      const [name, data] = openaiResponses.errorEvent({ error }, state).split('\ndata: ')
+      const event = JSON.parse(data!)
+      assert.equal(name, 'event: response.failed')
+      assert.deepEqual([event.type, event.sequence_number, event.error], ['response.failed', 7, error])
+      assert.deepEqual(event.response.error, { code, message: 'Slow down' })
+    })
+  }
+})

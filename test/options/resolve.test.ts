@@ -11,6 +11,7 @@ import { complaint } from '../support/complaint.js'
 const exchange = { hookView: () => assert.fail('no function asks') }
 
 const target = 'https://api.openai.com'
+const passing = { name: 'passing', admit: () => undefined }
 
 test('a middleware that Express was given uncalled says so', () => {
   const req = new http.IncomingMessage(new Socket())
@@ -306,6 +307,7 @@ describe('an invalid value throws, naming the option, what it got and what it ta
       { cache: { scope: () => 'a', ttlMs: 1, pace: { tokensPerSecond: 0 } } },
       /cache\.pace\.tokensPerSecond takes a number above 0/,
     ],
+    [{ policies: [passing, passing] }, /policies\[1\] takes each policy once; got \{ name: 'passing'/],
     [{ joinIdentical: true }, /joinIdentical takes true only with the option `cache`/],
     [{ onClientDisconnect: 'darin' }, /did you mean 'drain'\?.*got 'darin'/],
     [{ onClientDisconnect: true }, /onClientDisconnect takes 'abort', 'drain' or 'keep'; got true/],

@@ -69,6 +69,11 @@ describe('a field is relevant if the options mention it', () => {
     ['defaults', '{"Temperature":1}', { modelOptions: { defaults: { temperature: 0 } } }],
     ['fields within defaults', '{"o":{"P":{"x":1}}}', { modelOptions: { defaults: { o: { p: {} } } as never } }],
     ['fields within overrides', '{"o":{"p":1,"p":2}}', { modelOptions: { overrides: { o: { p: 2 } } as never } }],
+    [
+      'overrides, which also apply to extra_body',
+      '{"extra_body":{"temperature":1,"Temperature":2}}',
+      { modelOptions: { overrides: { temperature: 0 } } },
+    ],
     ['a default limit', '{"Max_Tokens":9}', { modelOptions: { defaults: { maxOutputTokens: 5 } } }],
     ["Ollama's limit", '{"Num_Predict":9}', { modelOptions: { defaults: { maxOutputTokens: 5 } } }],
     ["Google's limit", '{"MaxOutputTokens":9}', { modelOptions: { defaults: { maxOutputTokens: 5 } } }],

@@ -100,6 +100,14 @@ describe('what a hook changes', () => {
     })
   }
 
+  test('nothing: a long body is kept although the app’s parser left what JSON writes in another way', async () => {
+    const left = { model: 'gpt-5', at: new Date(0), text: 'x'.repeat(70_000) }
+    const exchange = exchangeOf()
+    Object.assign(exchange.req, { body: left })
+    const body = { ...bodyOf(JSON.stringify(left)), json: left }
+    assert.equal((await hooked(() => {}, body, exchange)).body, body)
+  })
+
   const changes: [
     name: string,
     hook: (request: HookedRequest, exchange: HookedExchange) => unknown,

@@ -105,6 +105,16 @@ describe('decoded', () => {
     assert.equal(source.destroyed, true)
   })
 
+  test('a body that broke off before anybody read it is an error', async () => {
+    const response = responseWith('gzip')
+    response.write(gzipSync('data: a\n\n').subarray(0, -8))
+    response.on('error', () => {}).destroy(new Error('socket hang up'))
+    await new Promise((resolve) => response.once('close', resolve))
+    const source = decodeBody(response, decoderFor(response, true)!())
+    const [error] = await once(source, 'error')
+    assert.match(error.message, /socket hang up/)
+  })
+
   for (const [encoding, compress] of Object.entries({ gzip: gzipSync, deflate: deflateSync, br: brotliCompressSync })) {
     test(`${encoding}: the bytes received before a break are decoded first`, async () => {
       const response = responseWith(encoding)

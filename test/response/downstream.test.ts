@@ -178,6 +178,18 @@ describe('a client that does not read', () => {
     assert.deepEqual(log, ['slow@150'])
   })
 
+  test('has it from when the answer before it in a pipeline has ended', () => {
+    const { res, timers, log, downstream } = rig(100)
+    const { socket } = res
+    Object.assign(res, { socket: null })
+    downstream.end('bye')
+    timers.advance(1000)
+    assert.deepEqual(log, [])
+    res.emit('socket', Object.assign(res, { socket }).socket)
+    timers.advance(100)
+    assert.deepEqual(log, ['slow@1100'])
+  })
+
   test('gets no heartbeats', () => {
     const { res, timers, downstream } = rig(1000)
     downstream.startHeartbeat(10)
