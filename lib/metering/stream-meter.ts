@@ -30,6 +30,8 @@ export interface StreamMeterOptions {
   readonly sent: { readonly bytes: number }
   /** Whether the request asks for the state of something that has errors of its own. */
   readonly isState?: boolean
+  /** Whether the request asks for several choices, each of which must end: all frames are then read. */
+  readonly hasSeveralChoices?: boolean
   /** Whether to drop the event that only reports usage, because we requested it and the client did not. */
   readonly hidesUsage: boolean
   /** Estimates the tokens of a text instead of our own estimate. */
@@ -73,7 +75,8 @@ export class StreamMeter implements Metering {
     this.#options = options
     this.#usageMarker = Buffer.from(format.usageMarker)
     this.#defersReading = !options.hidesUsage && !options.onMessage
-    this.#readsAll = this.#usageMarker.length === 0 || Boolean(options.estimateTokens ?? options.onMessage)
+    const isAsked = options.hasSeveralChoices === true || Boolean(options.estimateTokens ?? options.onMessage)
+    this.#readsAll = this.#usageMarker.length === 0 || isAsked
   }
 
   pass(frames: Buffer, ends: readonly number[], now: number, ahead: readonly Buffer[] = NONE): Buffer | undefined {

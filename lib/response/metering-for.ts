@@ -42,6 +42,7 @@ export function meteringFor(
   return new StreamMeter(format, framing, answer, {
     noticesContent: Math.min(limits.firstTokenTimeoutMs, limits.progressTimeoutMs) < Number.POSITIVE_INFINITY,
     isState,
+    hasSeveralChoices: exchange.choicesAsked > 1,
     sent: exchange.traffic.downstream,
     hidesUsage,
     estimateTokens,

@@ -124,6 +124,30 @@ test('a finish reason next to the last text completes a stream, however many eve
   assert.deepEqual([record.outcome, record.finishReason], ['completed', 'stop'])
 })
 
+describe('each of two choices must have its finish reason, wherever that is among many events', () => {
+  const text = (index: number) => chatChunk([{ index, delta: { content: 'word' }, finish_reason: null }])
+  const end = (index: number) => chatChunk([{ index, delta: {}, finish_reason: 'stop' }])
+  const both = Array.from({ length: 200 }, (_, at) => text(at % 2))
+  const second = Array(200).fill(text(1))
+  for (const [what, frames, code] of [
+    ['both have', [...both, end(0), ...second, end(1)], undefined],
+    ['the first has none', [...both, ...second, end(1)], 'upstream_truncated'],
+    ['the second has none', [...both, end(0), ...second], 'upstream_truncated'],
+  ] as const) {
+    for (const isBurst of [true, false]) {
+      test(`${what}${isBurst ? ', all at once' : ''}`, async (t) => {
+        const { path, request } = streams.chat
+        const { app } = await exchanged(t, { path, request: { ...request, n: 2 } }, ({ res }) => {
+          res.writeHead(200, { 'content-type': 'text/event-stream' })
+          for (const frame of isBurst ? [Buffer.concat(frames)] : frames) res.write(frame)
+          res.end()
+        })
+        assert.equal((await app.record()).code, code)
+      })
+    }
+  }
+})
+
 test('an event is not whole if a line after its data is cut', async (t) => {
   const chunk = chatChunk([{ index: 0, delta: { content: 'Once' }, finish_reason: 'stop' }])
     .toString()
