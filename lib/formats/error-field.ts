@@ -1,5 +1,5 @@
 import { isObject } from '../json/json.js'
-import { errorText } from './error-text.js'
+import { errorTextIn } from './error-text.js'
 import { isError } from './error-value.js'
 import { valueAt } from './fields.js'
 
@@ -15,5 +15,5 @@ export function hasError(body: unknown): boolean {
 
 /** Returns the text of the error under `error`; `undefined` if there is none. */
 export function errorIn(message: unknown): string | undefined {
-  return hasError(message) ? errorText(valueAt(message, 'error')) : undefined
+  return hasError(message) ? errorTextIn(message, valueAt(message, 'error')) : undefined
 }

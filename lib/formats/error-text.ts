@@ -1,3 +1,4 @@
+import { isObject } from '../json/json.js'
 import { textAt } from './fields.js'
 import type { JsonObject } from './format.js'
 
@@ -12,6 +13,13 @@ export function errorText(errors: unknown): string {
     if (said) return said
   }
   return WORDLESS
+}
+
+/** Returns the text of a message's error. If the error is a mere flag or number, the message may have the sentence. */
+export function errorTextIn(message: unknown, error: unknown): string {
+  const text = errorText(error)
+  if (text !== WORDLESS || !isObject(message)) return text
+  return sentenceOf(message) ?? textAt(message, 'detail') ?? text
 }
 
 export const WORDLESS = 'The provider says that it failed'

@@ -1,7 +1,7 @@
 import { isObject } from '../json/json.js'
 import { errorIn, hasError } from './error-field.js'
 import { CODE, ERROR_NAME, FIELDS_BESIDE_ERRORS, STATUS } from './error-field-names.js'
-import { errorText, SENTENCE, WORDLESS } from './error-text.js'
+import { errorText, errorTextIn, SENTENCE, WORDLESS } from './error-text.js'
 import { EXCEPTION, isEmpty, isError, isFailureCode } from './error-value.js'
 import { listAt, textAt, valueAt } from './fields.js'
 import type { JsonObject } from './format.js'
@@ -51,7 +51,7 @@ export function loneErrorIn(body: unknown): string | undefined {
   const message = wrappedIn(body) ?? body
   const isOfError = (field: string) => isEmpty(message[field]) || message[field] === '' || isFieldOfError(field)
   if (!Object.keys(message).every(isOfError)) return undefined
-  if (hasError(message)) return errorText(message.error)
+  if (hasError(message)) return errorTextIn(message, message.error)
   // Code of a program is no code of an error.
   if (typeof message.code === 'string' && !/^[\w.:/-]*$/.test(message.code)) return undefined
   const said = errorOf(message)
@@ -74,10 +74,10 @@ function isFieldOfError(field: string): boolean {
 const ID = /^(?:request|trace|task|message|conversation|correlation|log|sequence|event)_?(?:id|number)$|^sid$/i
 
 function errorOf(message: JsonObject): string | undefined {
-  if (hasError(message)) return hasPictures(message) ? undefined : errorText(message.error)
+  if (hasError(message)) return hasPictures(message) ? undefined : errorTextIn(message, message.error)
   if (KINDS.some((field) => isWordForError(message[field]))) return errorText(message)
   const listed = [...listAt(message, 'errors'), ...listAt(message, 'Errors')].find((error) => isError(error))
-  if (listed !== undefined && !hasChoices(message)) return errorText(listed)
+  if (listed !== undefined && !hasChoices(message)) return errorTextIn(message, listed)
   const enveloped = envelopedErrorIn(message)
   if (enveloped !== undefined) return enveloped
   return namedErrorIn(message) ?? (hasNoAnswer(message) ? topLevelErrorIn(message) : undefined)
@@ -91,7 +91,7 @@ function envelopedErrorIn(message: unknown): string | undefined {
   const enclosed = ENCLOSED.map((path) => valueAt(message, ...path)).find(
     (error) => typeof error !== 'number' && isError(error),
   )
-  if (enclosed !== undefined) return errorText(enclosed)
+  if (enclosed !== undefined) return errorTextIn(message, enclosed)
   const type = textAt(message, 'Output', '__type')
   return type !== undefined && EXCEPTION.test(type) ? type : undefined
 }
@@ -119,7 +119,7 @@ function namedErrorIn(message: JsonObject): string | undefined {
   })
   const isOfError = (field: string) => ERROR_NAME.test(field) || FIELDS_BESIDE_ERRORS.has(field)
   const isAlone = fields.every((field) => isEmpty(message[field]) || isOfError(field))
-  return name !== undefined && isAlone ? errorText(message[name]) : undefined
+  return name !== undefined && isAlone ? errorTextIn(message, message[name]) : undefined
 }
 
 const MAX_ERROR_FIELDS = 20
