@@ -114,6 +114,24 @@ describe('non-streaming answers', () => {
     assert.equal((await app.record()).outcome, 'completed')
   })
 
+  test('a file of lines that the client downloads passes byte for byte, with its length', async (t) => {
+    const provider = await startProvider(t)
+    const app = await startApp(t, { target: provider.url, endpoints: 'all', heartbeat: { everyMs: 1 } })
+    const file = fetch(`${app.url}/v1/files/f/content`)
+    // A stream would get the end of its last line, and no length.
+    const lines = '{"custom_id":"a","error":{"message":"no"}}\n{"custom_id":"b"}'
+    const head = { 'content-type': 'application/jsonl', 'content-length': lines.length, etag: '"a"' }
+    ;(await provider.next()).res.writeHead(200, head).end(lines)
+    const { headers, ...response } = await file.then(async (each) => ({
+      headers: each.headers,
+      text: await each.text(),
+    }))
+    assert.equal(response.text, lines)
+    assert.deepEqual([headers.get('content-length'), headers.get('etag')], [String(lines.length), '"a"'])
+    const { outcome, usage } = await app.record()
+    assert.deepEqual([outcome, usage], ['completed', undefined])
+  })
+
   test('a 204 is complete, but an empty stream is truncated', async (t) => {
     const provider = await startProvider(t)
     const app = await startApp(t, { target: provider.url })

@@ -203,6 +203,7 @@ describe('onResponse', () => {
     ['rejects', async () => assert.fail('a fault')],
     ['sets an invalid status', (response) => void Object.assign(response, { status: 99 })],
     ['sets status 204 on a stream', (response) => void Object.assign(response, { status: 204 })],
+    ['sets a status below 200', (response) => void Object.assign(response, { status: 199 })],
     ['sets a header that HTTP forbids', ({ headers }) => void Object.assign(headers, { 'x-a': 'a\nb' })],
     ['sets a header that is not a string', ({ headers }) => void Object.assign(headers, { 'x-a': Symbol('x') })],
     ['sets a header that is an object', ({ headers }) => void Object.assign(headers, { 'x-a': {} })],

@@ -34,6 +34,27 @@ describe('an answer with several choices', () => {
     )
   })
 
+  test('is not complete if the first one, which seemed to be the only one, goes on after the others have begun', () => {
+    const accumulator = told({ finishReason: 'stop' })
+    const text = { text: 'a' }
+    accumulator.advance({}, text, 0)
+    accumulator.advance({ choices: [{ index: 1, isEnded: false }] }, text, 0)
+    accumulator.advance({}, text, 0)
+    accumulator.advance({ choices: [{ index: 1, isEnded: true }] }, {}, 0)
+    assert.equal(accumulator.isComplete, false)
+    accumulator.advance({ choices: [{ index: 0, isEnded: true }] }, {}, 0)
+    assert.equal(accumulator.isComplete, true)
+  })
+
+  test('is complete with as many as a provider accepts, however many were asked for', () => {
+    const accumulator = told({ finishReason: 'stop' })
+    const choices = Array.from({ length: 128 }, (_, index) => ({ index, isEnded: true }))
+    accumulator.advance({ choices: choices.slice(0, 127) }, {}, 0)
+    assert.deepEqual([accumulator.isCompleteFor(127), accumulator.isCompleteFor(128)], [true, false])
+    accumulator.advance({ choices }, {}, 0)
+    assert.deepEqual([accumulator.isCompleteFor(128), accumulator.isCompleteFor(500)], [true, true])
+  })
+
   test('ignores an index that no request can ask for', () => {
     assert.equal(
       after([

@@ -27,6 +27,18 @@ test('the time that onResponse takes does not count as silence of the model', as
   assert.equal(ended().code, 'first_token_timeout')
 })
 
+test('once onResponse has answered, the answer may take longer than it might have taken', async (t) => {
+  const { res, answer, advance, run } = rig(t, { onResponse: () => {}, limits: { firstByteTimeoutMs: 100 } })
+  const response = await answer(SSE, event('{"a":1}'))
+  await run()
+  await advance(5000)
+  assert.equal(res.body, event('{"a":1}'))
+  response.write(event('{"b":2}'))
+  await run()
+  assert.equal(res.body, event('{"a":1}') + event('{"b":2}'))
+  res.destroy()
+})
+
 describe('onEvent', () => {
   test('does not reveal a secret whose spelling is not searched for', async (t) => {
     const { res, exchange, answer, run } = rig(t, { onEvent: ({ data }) => ({ data }) })

@@ -182,6 +182,16 @@ test('digests are forwarded only with bodies that pass byte for byte', () => {
   assert.deepEqual(passing('audio/mpeg', { secrets: ['sk-12345'], asksForStream: false }), { ...digests, ...audio })
 })
 
+test('a part of JSON is not read as JSON, unless it is the answer to a model’s request', () => {
+  const json = { 'content-type': 'application/json' }
+  const path = '/v1/batches/b/output'
+  const part = { status: 206, method: 'GET', path, asksForStream: false }
+  assert.equal(kind(json, part), 'as it is')
+  assert.equal(kind(json, { ...part, status: 200 }), 'json')
+  assert.equal(kind(json, { ...part, method: 'POST' }), 'json')
+  assert.equal(kind({ 'content-type': 'text/event-stream' }, { ...part, asksForStream: true }), 'sse')
+})
+
 describe('a body may quote what it was sent', () => {
   const mayQuote = (type: string, given: Given) => opening({ 'content-type': type }, given).isText
   const binary = ['audio/mpeg', 'image/png', 'multipart/mixed; boundary=x', 'application/vnd.provider.binary']
