@@ -9,7 +9,7 @@ import { startApp } from './support/app.js'
 import { connect, post } from './support/client.js'
 import { openai } from './support/protocols.js'
 import { startProvider } from './support/provider.js'
-import { beforeTheEnd, chatChunk, sendStream, streams } from './support/streams.js'
+import { beforeTheEnd, chatChunk, sendStream, sseEvent, streams } from './support/streams.js'
 import { until } from './support/waiting.js'
 
 const { path, request, events, terminator } = openai
@@ -295,6 +295,29 @@ describe('policies', () => {
       await client.sees('"code":"quota_exceeded"')
       assert.ok((client.text.match(/word\d+/g)?.length ?? 0) < 20)
     })
+  })
+
+  test('do not end a stream whose end has come, whatever it reports then', async (t) => {
+    const asked: number[] = []
+    const { policy } = noted('strict', {
+      admit: (exchange) => exchange.watchFrom(1),
+      progress(exchange) {
+        asked.push(exchange.generatedTokens)
+        return exchange.generatedTokens > 100 ? { code: 'quota_exceeded', message: 'Enough' } : undefined
+      },
+    })
+    const figures = sseEvent({ choices: [], usage: { prompt_tokens: 1, completion_tokens: 500, total_tokens: 501 } })
+    const stop = chatChunk([{ index: 0, delta: {}, finish_reason: 'stop' }])
+    const provider = await startProvider(t)
+    const app = await startApp(t, { target: provider.url, policies: [policy] })
+    const client = (await connect(t, app.port)).post(`/ai${path}`, request)
+    const call = (await provider.next()).sse([]).send(Buffer.concat([...wordEvents(3), stop]))
+    await client.sees('"stop"')
+    call.send(figures)
+    await until(() => asked.includes(500), 'the policy has seen the figures')
+    call.end('data: [DONE]\n\n')
+    await client.sees('[DONE]')
+    assert.equal((await app.record()).outcome, 'completed')
   })
 
   describe('that pause a stream', () => {

@@ -109,6 +109,14 @@ const messages: [error: object, none: object][] = [
     { code: 500, message: said, tools: ['a'] },
   ],
   [
+    { status: 400, message: said },
+    { status: 399, message: said },
+  ],
+  [
+    { errors: [{ message: said }], choices: [] },
+    { errors: [{ message: said }], choices: [{ text: 'Once' }] },
+  ],
+  [
     { code: 500, message: said, content: '' },
     { code: 500, message: said, content: 'Once' },
   ],

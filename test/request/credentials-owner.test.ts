@@ -10,6 +10,7 @@ const requests: [what: string, headers: Record<string, string>, url: string, exp
   ['the key of the client', { ...own, ...framing }, '/v1', 'client'],
   ['the key of the client in its query', { 'x-mine': 'a' }, '/v1?a=1&key=k', 'client'],
   ['no key', { 'x-mine': 'a', ...framing }, '/v1?a=1', 'app'],
+  ['no key, at a path that is named like one', { 'x-mine': 'a' }, '/v1/token', 'app'],
   ['another key in its place', { ...own, authorization: 'Bearer ours' }, '/v1', 'app'],
   ['a key besides it', { ...own, 'x-api-key': 'ours' }, '/v1', 'app'],
   ['another header of the app', { ...own, 'x-gateway': 'ours' }, '/v1', 'client'],

@@ -25,6 +25,23 @@ describe('the secrets of a request', () => {
     assert.equal(hidden('Sub12345 Signature9', { headers }, request, { Authorization: '' }), '******** **********')
   })
 
+  for (const name of [
+    ...['authorization', 'x-auth', 'x-pass', 'x-pwd', 'x_sig', 'x-key', 'x-apikey', 'x-token', 'x-secret-id'],
+    ...['x-password', 'x-credentials', 'x-cookie', 'x-signature-2', 'x-assertion', 'x-bearer', 'x-jwt'],
+  ]) {
+    test(`include a short value under a name that says so: ${name}`, () => {
+      const headers = { [name]: 'Abcd1234' }
+      assert.equal(hidden('Abcd1234', { headers }, { headers }), '********')
+    })
+  }
+
+  for (const name of ['x-author', 'x-passenger', 'x-signal', 'x-keyboard', 'x-kind']) {
+    test(`do not include one under a name that only begins so: ${name}`, () => {
+      const headers = { [name]: 'Abcd1234' }
+      assert.equal(hidden('Abcd1234', { headers }, { headers }), 'Abcd1234')
+    })
+  }
+
   test('include values under an unknown name that look like a key', () => {
     const headers = { 'x-tenant': 'payments-team', 'x-gate': '0123456789abcdef' }
     assert.equal(hidden('payments-team 0123456789abcdef', { headers }, { headers }), `payments-team ${'*'.repeat(16)}`)

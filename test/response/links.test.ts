@@ -38,6 +38,8 @@ describe('a redirect', () => {
     ['/base', '/ai/'],
     ['/base/x', '/x', { baseUrl: '' }],
     ['/v1/x', '/team/ai/v1/x', { baseUrl: '/team/ai', target: 'https://api.example' }],
+    ['/base/x', '/evil.example/ai/x', { baseUrl: '//evil.example/ai' }],
+    ['/base/x', '/evil.example/ai/x', { baseUrl: '/\\evil.example/ai' }],
     ['/base/x?a=1&key=k&b=2&KEY=k&k%65y=k', '/ai/x?a=1&b=2'],
     ['/base/x?key=k', '/ai/x'],
     ['/base/x?a=%73%6b-ab%2fcd%31&b=2&c=http:%2f%2fx%3fk%3dsk-ab%252Fcd1', '/ai/x?b=2', { secrets: ['sk-ab/cd1'] }],

@@ -141,6 +141,18 @@ describe('before the head of an answer', () => {
   })
 })
 
+test('a connection that is kept carries any number of answers, however much their heads add up to', async (t) => {
+  const server = await provider(t)
+  const agent = createAgent('http:', undefined)
+  t.after(() => agent.destroy())
+  const head = `HTTP/1.1 200 OK\r\nx-padding: ${'x'.repeat(10_000)}\r\ntransfer-encoding: chunked\r\n\r\n`
+  for (let count = 0; count < 40; count++) {
+    const pieces = [Buffer.from(`${head}2\r\nok\r\n0\r\n\r\n`)]
+    const { body, complete, reusedSocket } = await exchange(agent, server, { method: 'GET', pieces })
+    assert.deepEqual([body, complete, reusedSocket], ['ok', true, count > 0])
+  }
+})
+
 /** An agent of ours, and a provider that has answered a request of it with these bytes so far. */
 async function answeredWith(t: TestContext, bytes: Buffer) {
   const server = await provider(t)
