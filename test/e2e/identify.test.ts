@@ -133,9 +133,11 @@ describe('hashedKeys', () => {
       { auth: { headers: { authorization: 'Bearer provider' } }, forwardHeaders: ['x-*'] },
     ]) {
       const sent = { authorization: `Bearer ${key}`, 'x-api-key': key, 'x-other': `key=${key}`, 'x-plain': 'plain' }
-      const { status, calls } = await asked(t, { identify: async (req) => identify(req), ...given }, sent)
+      const at = `${path}?a=1&user=${key}&${key}=2&b=x%2F${encodeURIComponent(key)}&c=3`
+      const { status, calls } = await asked(t, { identify: async (req) => identify(req), ...given }, sent, at)
       assert.equal(status, 200)
       assert.ok(!JSON.stringify(calls[0]?.req.rawHeaders).includes(key), JSON.stringify(given))
+      assert.equal(calls[0]?.url, `${path}?a=1&c=3`)
     }
   })
 

@@ -12,13 +12,15 @@ const picture = (bytes: number) => ({
 const sseOf = (...values: unknown[]) => values.map((value) => `data: ${JSON.stringify(value)}\n\n`).join('')
 const path = '/v1beta/models/m:streamGenerateContent?alt=sse'
 
+const ways = [
+  ['as it comes', 'text/event-stream', {}],
+  ['with a key to keep', 'text/event-stream', { auth: { headers: { 'x-goog-api-key': 'key-of-the-provider' } } }],
+  ['of a stream without a label', undefined, {}],
+  ['to a hook', 'text/event-stream', { onEvent: () => undefined }],
+] as const
+
 describe('an event of many megabytes', () => {
-  for (const [name, contentType, options] of [
-    ['as it comes', 'text/event-stream', {}],
-    ['with a key to keep', 'text/event-stream', { auth: { headers: { 'x-goog-api-key': 'key-of-the-provider' } } }],
-    ['of a stream without a label', undefined, {}],
-    ['to a hook', 'text/event-stream', { onEvent: () => undefined }],
-  ] as const) {
+  for (const [name, contentType, options] of ways) {
     test(`reaches the client whole, and is metered: ${name}`, async (t) => {
       const body = Buffer.from(sseOf(picture(10), picture(9_000_000), { candidates: [] }))
       const provider = await startProvider(t, {
@@ -42,5 +44,35 @@ describe('an event of many megabytes', () => {
         },
       )
     })
+  }
+
+  for (const [name, contentType, options] of ways) {
+    for (const [what, missing, passes] of [
+      ['without its blank line reaches the client, with one', 2, true],
+      ['that is cut does not reach the client', 20, false],
+    ] as const) {
+      test(`at the end of a stream, ${what}: ${name}`, async (t) => {
+        const begun = sseOf({ candidates: [{ content: { parts: [{ text: 'Once' }] } }] })
+        const last = sseOf(picture(5_000_000))
+        const body = Buffer.from(begun + last.slice(0, -missing))
+        const provider = await startProvider(t, {
+          onCall: (call) => {
+            call.res.writeHead(200, contentType ? { 'content-type': contentType } : {})
+            for (const piece of piecesOf(body, 100_000)) call.send(piece)
+            call.end()
+          },
+        })
+        const app = await startApp(t, { target: provider.url, ...options })
+        const text = await (await post(app.url + path, { contents: [] })).text()
+        const { code, finishReason } = await app.record()
+        if (passes) {
+          assert.ok(text === begun + last, text.slice(-100))
+          assert.deepEqual([code, finishReason], [undefined, 'STOP'])
+        } else {
+          assert.match(text.slice(begun.length), /^data: \{"error":.{1,500}\}\n\n$/)
+          assert.deepEqual([code, finishReason], ['upstream_truncated', undefined])
+        }
+      })
+    }
   }
 })

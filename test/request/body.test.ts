@@ -21,6 +21,7 @@ type Left = IncomingMessage & { rawBody?: unknown; body?: unknown }
 interface Given {
   headers?: Record<string, string>
   maxBytes?: number
+  takesJson?: boolean
   /** Runs before the body is read, as a middleware of the app's would. */
   before?: (req: Left) => unknown
   /** In place of sending `body` at once. */
@@ -29,10 +30,10 @@ interface Given {
 
 /** What `readBody` makes of a request with this body. */
 async function read(body: string | Buffer | undefined, given: Given = {}): Promise<RequestBody> {
-  const { headers = { 'content-type': JSON_TYPE }, maxBytes = 1000, before, send } = given
+  const { headers = { 'content-type': JSON_TYPE }, maxBytes = 1000, takesJson = false, before, send } = given
   return withRequest({ headers }, send ?? ((client) => client.end(body)), async ({ req }) => {
     await before?.(req)
-    return readBody(req, limits(maxBytes))
+    return readBody(req, limits(maxBytes), { takesJson })
   })
 }
 
@@ -40,6 +41,33 @@ const text = (body: RequestBody) => {
   assert.ok(Buffer.isBuffer(body.content))
   return body.content.toString()
 }
+
+describe('a body that is not declared as JSON, for a provider that reads JSON whatever it is called,', () => {
+  for (const type of ['text/plain', 'application/x-www-form-urlencoded', 'text/json', 'x']) {
+    test(`is read if it is JSON: ${type}`, async () => {
+      const body = await read('{"model":"m"}', { headers: { 'content-type': type }, takesJson: true })
+      assert.deepEqual([body.json, text(body), body.headers['content-type']], [{ model: 'm' }, '{"model":"m"}', type])
+    })
+
+    test(`passes if it is not: ${type}`, async () => {
+      const body = await read('model=m', { headers: { 'content-type': type }, takesJson: true })
+      assert.deepEqual([body.json, text(body), body.headers['content-type']], [undefined, 'model=m', type])
+    })
+  }
+
+  test('is not read if it is an upload', async () => {
+    for (const type of ['audio/wav', 'multipart/form-data; boundary=a', 'application/octet-stream']) {
+      const body = await read('{"model":"m"}', { headers: { 'content-type': type }, takesJson: true })
+      assert.ok(body.content instanceof IncomingMessage, type)
+      assert.equal(body.json, undefined)
+    }
+  })
+
+  test('is limited like any other', async () => {
+    const headers = { 'content-type': 'text/plain' }
+    await assert.rejects(read('x'.repeat(7), { headers, takesJson: true, maxBytes: 6 }), { code: 'request_too_large' })
+  })
+})
 
 describe('JSON', () => {
   test('is read whole, and passes byte for byte', async () => {

@@ -46,6 +46,8 @@ const NEVER = [
   'x-original-url',
   'x-rewrite-url',
   'x-original-host',
+  ...['x-original-uri', 'x-original-method', 'x-original-path', 'x-rewrite-uri', 'x-override-url', 'x-override-method'],
+  ...['x-host', 'x-host-override', 'x-method', 'x-envoy-original-path'],
   'x-goog-fieldmask',
   // As servers read it that know headers as variables.
   'content_length',

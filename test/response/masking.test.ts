@@ -179,6 +179,14 @@ describe('a large frame that quotes a key', () => {
     assert.equal(awsEventStream.read(out)?.data, `{"a":"${long}${hidden}"}`)
   })
 
+  test('is complete without its end if the metering says so', () => {
+    for (const isComplete of [true, false]) {
+      const inner: Metering = { pass: (frames) => frames, finish() {}, isCompleteMessage: () => isComplete }
+      assert.equal(new MaskingMeter(secrets, sse, inner).isCompleteMessage([Buffer.from('data: {}')]), isComplete)
+    }
+    assert.equal(new MaskingMeter(secrets, sse, undefined).isCompleteMessage([Buffer.from('data: {}')]), false)
+  })
+
   test('is metered without the key', () => {
     const followed: string[] = []
     let ahead: readonly Buffer[] = []
