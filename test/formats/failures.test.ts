@@ -80,6 +80,9 @@ const messages: [error: object, none: object][] = [
     { errors: [{ x: 1 }], message: said },
     { errors: [], message: said },
   ],
+  [{ failureReason: said }, { reason: said }],
+  [{ fault: said }, { default: said }],
+  [{ error_description: said }, { description: said }],
   [
     { timed_out: true, message: said },
     { timed_out: false, message: said },
@@ -138,6 +141,10 @@ test('a message of an unknown protocol is an error only if it consists of one', 
   assert.equal(loneErrorIn(error), said)
   assert.equal(loneErrorIn({ ...error, job: { name: 'a' } }), undefined)
   assert.equal(loneErrorIn({ ...error, code: 'throw new Error("x")' }), undefined)
+  // A mere state may be what was asked for.
+  for (const state of [{ success: false }, { ok: false }, { state: 'failed' }]) {
+    assert.equal(loneErrorIn(state), undefined, JSON.stringify(state))
+  }
 })
 
 describe('a text in the place of a message is an error', () => {

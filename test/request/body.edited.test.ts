@@ -15,13 +15,15 @@ interface Given {
   maxRequestBytes?: number
   isEdited?: boolean
   takesJson?: boolean
+  maxHeldBytes?: number
   /** A body parser that comes before. */
   parser?: express.RequestHandler
 }
 
 /** What `readBody` makes of a request whose body may be edited. */
 async function read(body: string | Buffer, given: Given = {}): Promise<RequestBody & { counted: number }> {
-  const { headers = {}, maxRequestBytes = defaultLimits.maxRequestBytes, isEdited = true, takesJson, parser } = given
+  const { headers = {}, isEdited = true, takesJson, parser } = given
+  const { maxRequestBytes = defaultLimits.maxRequestBytes, maxHeldBytes = defaultLimits.maxHeldBytes } = given
   const sent = { headers: { 'content-type': JSON_TYPE, ...headers } }
   return withRequest(
     sent,
@@ -31,7 +33,7 @@ async function read(body: string | Buffer, given: Given = {}): Promise<RequestBo
       let counted = 0
       const result = await readBody(
         req,
-        { ...defaultLimits, maxRequestBytes },
+        { ...defaultLimits, maxRequestBytes, maxHeldBytes },
         {
           onBytes: (count) => {
             counted += count
@@ -193,6 +195,19 @@ describe('a body that may be edited', () => {
     const headers = { 'content-type': 'text/plain' }
     assert.deepEqual((await read('{"model":"m"}', { headers })).json, { model: 'm' })
     await assert.rejects(read('hello', { headers }), { code: 'invalid_request' })
+  })
+
+  for (const type of ['application/octet-stream', 'audio/mpeg']) {
+    test(`is read at an endpoint for JSON, whatever its type says: ${type}`, async () => {
+      const body = await read('{"model":"m"}', { headers: { 'content-type': type } })
+      assert.deepEqual(body.json, { model: 'm' })
+    })
+  }
+
+  test('is not called malformed if it is decompressed while too much is held', async () => {
+    const sent = gzipSync(large(200_000))
+    const failure = { code: 'held_bytes_exceeded', status: 503 }
+    await assert.rejects(read(sent, { headers: { 'content-encoding': 'gzip' }, maxHeldBytes: 100_000 }), failure)
   })
 
   for (const type of ['application/octet-stream', 'audio/mpeg', 'multipart/form-data; boundary=x']) {

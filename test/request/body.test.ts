@@ -89,6 +89,14 @@ describe('JSON', () => {
     assert.equal(text(body), sent)
   })
 
+  test('keeps its bytes if a middleware has set an encoding', async () => {
+    const sent = '{"model":"gpt-5","text":"Göteborg, 東京"}'
+    for (const encoding of ['latin1', 'utf8', 'hex'] as const) {
+      const body = await read(sent, { before: (req) => void req.setEncoding(encoding) })
+      assert.equal(text(body), sent, encoding)
+    }
+  })
+
   test('that is small is counted, and limited, however it arrives', async () => {
     const whenWhole = async (req: Left) => {
       while (!req.complete) await settled()

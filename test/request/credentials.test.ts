@@ -71,6 +71,7 @@ describe('resolveCredentials', () => {
     ['', 'an empty string'],
     [' ', 'an empty string'],
     ['Bearer ', 'a scheme without a credential'],
+    ['token ', 'a scheme without a credential'],
     ['undefined', 'a string that ends in "undefined"'],
     [null, 'null'],
   ] as const) {
