@@ -147,6 +147,15 @@ test("a prelude's checksum is verified before its length is used", () => {
 })
 
 describe('reading a message', () => {
+  test('is not done if it has more bytes of headers than any provider sends: decoding them takes long', () => {
+    const withHeaders = (count: number) => {
+      const some = Array.from({ length: count }, (_, at) => [`x-${at}`, 'x'.repeat(100)])
+      return awsMessage({ ':message-type': 'event', ...Object.fromEntries(some) }, '{}')
+    }
+    assert.equal(awsEventStream.read(withHeaders(100))?.data, '{}')
+    assert.equal(awsEventStream.read(withHeaders(200)), undefined)
+  })
+
   const data = '{"message":"ß"}'
   const table: [name: string, headers: Record<string, string>, body: string, message: Message][] = [
     ['an event', { ':message-type': 'event', ':event-type': 'chunk' }, data, { event: 'chunk', data }],

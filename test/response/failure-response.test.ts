@@ -1,12 +1,15 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { EventStreamCodec } from '@smithy/eventstream-codec'
+import type { Request, Response } from 'express'
 import { AiProxyError } from '../../lib/api/errors.js'
+import { Exchange } from '../../lib/exchange/exchange.js'
 import { type FormatName, formatNames, getFormat } from '../../lib/formats/index.js'
 import { awsEventStream } from '../../lib/framing/aws-event-stream.js'
 import { jsonArray, sse } from '../../lib/framing/index.js'
 import { ndjson } from '../../lib/framing/ndjson.js'
-import { failureFrame } from '../../lib/response/failure-response.js'
+import { failureFrame, failureResponse } from '../../lib/response/failure-response.js'
+import { FakeResponse } from '../support/fake-response.js'
 
 const failure = new AiProxyError('idle_timeout', 'The provider fell silent:\n "é"')
 
@@ -58,4 +61,20 @@ describe('a failure within a stream', () => {
 
 test('has no representation in an array, so the connection must be destroyed', () => {
   assert.equal(failureFrame(jsonArray, getFormat('gemini'), bodyIn('gemini')), undefined)
+})
+
+describe('the answer to a failure before anything was sent', () => {
+  for (const [code, connection] of [
+    ['shutting_down', 'close'],
+    ['too_many_exchanges', 'close'],
+    ['too_many_streams', undefined],
+    ['held_bytes_exceeded', undefined],
+  ] as const) {
+    test(`${connection === 'close' ? 'closes' : 'keeps'} the connection: ${code}`, () => {
+      const res = new FakeResponse()
+      const exchange = new Exchange({ method: 'POST', url: '/v1/x' } as Request, res as unknown as Response)
+      failureResponse(exchange, new AiProxyError(code, 'No'))
+      assert.equal(res.getHeader('connection'), connection)
+    })
+  }
 })
