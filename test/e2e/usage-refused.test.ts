@@ -133,6 +133,19 @@ describe('an error passes unchanged', () => {
     assert.deepEqual(sent, [true])
   })
 
+  for (const [what, signs, expected] of [
+    ['if a hook has signed the attempt', true, [true]],
+    ['but not if a hook has only looked at the attempt', false, [true, false]],
+  ] as const) {
+    test(what, async (t) => {
+      const onAttempt: AiProxyOptions['onAttempt'] = ({ request }) => {
+        if (signs) request.headers.authorization = `signed ${request.body?.length}`
+      }
+      const { sent } = await serve(t, [unasked], (call) => call.json(400, refusal), { onAttempt })
+      assert.deepEqual(sent, expected)
+    })
+  }
+
   test('as a broken answer if it breaks off', async (t) => {
     const { sent, received, records } = await serve(t, [unasked], (call) => {
       call.raw('HTTP/1.1 400 Bad Request\r\ncontent-length: 1000\r\n\r\n{"error"').socket.end()

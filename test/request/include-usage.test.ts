@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import { formatNames, getFormat } from '../../lib/formats/index.js'
-import { withUsageRequest } from '../../lib/request/include-usage.js'
+import { certainlyAsksForStream, withUsageRequest } from '../../lib/request/include-usage.js'
 
 const ASKED = '"stream_options":{"include_usage":true}'
 
@@ -162,6 +162,20 @@ describe('nothing is added', () => {
       const given = Buffer.from(text)
       withUsageRequest(given, getFormat('openai-chat'))
       assert.equal(given.toString(), text)
+    }
+  })
+})
+
+describe('a request asks for a stream for certain', () => {
+  for (const stream of [true, 1, 'true', '1', 'yes', 'y', 'on', 't', 'True', 'ON']) {
+    test(`with ${JSON.stringify(stream)}`, () => assert.equal(certainlyAsksForStream({ stream }), true))
+  }
+  for (const stream of [false, 0, 2, 'false', 'no', 'off', 'yes!', 'ton', '', null, undefined, {}, [true]]) {
+    test(`but not with ${JSON.stringify(stream)}`, () => assert.equal(certainlyAsksForStream({ stream }), false))
+  }
+  test('but not if it is no object', () => {
+    for (const json of [true, 'true', [{ stream: true }], null, undefined]) {
+      assert.equal(certainlyAsksForStream(json), false)
     }
   })
 })
