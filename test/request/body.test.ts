@@ -69,6 +69,15 @@ describe('a body that is not declared as JSON, for a provider that reads JSON wh
   })
 })
 
+test('a request without a body has none, even if a middleware has read it to its end', async () => {
+  const send = (client: ClientRequest) => client.end()
+  const body = await withRequest({ method: 'GET' }, send, async ({ req }) => {
+    await once(req.resume(), 'end')
+    return readBody(req, limits(1000))
+  })
+  assert.deepEqual([body.content, body.headers, body.json], [undefined, {}, undefined])
+})
+
 describe('JSON', () => {
   test('is read whole, and passes byte for byte', async () => {
     const sent = '{ "model":"gpt-5",\n  "stream" : true, "x": 1.0 }'
