@@ -40,6 +40,23 @@ describe('counters', () => {
     ])
   })
 
+  test('count exchanges by the provider’s status, or ours if it did not answer', async (t) => {
+    const { observer, register } = observed(t)
+    const failed = { outcome: 'provider_error' } as const
+    for (const [status, providerStatus] of [
+      [200, 503],
+      [502, undefined],
+      [undefined, undefined],
+    ] as const) {
+      observer.onFinish?.({ ...recordOf(failed), status, providerStatus })
+    }
+    const counted = await samplesOf(register, 'ai_proxy_exchanges_total')
+    assert.deepEqual(
+      counted.map((sample) => /status="(.*?)"/.exec(sample)?.[1]),
+      ['503', '502', 'none'],
+    )
+  })
+
   test('count tokens, by kind, with estimates separate', async (t) => {
     const { observer, samples } = observed(t)
     const usage = {

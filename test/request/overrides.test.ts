@@ -21,6 +21,24 @@ describe('overrides cannot be circumvented', () => {
     assert.deepEqual(JSON.parse(text!), { model: 'cheap', max_tokens: 50 })
   })
 
+  const limits = [
+    ...['max_completion_tokens', 'max_output_tokens', 'max_new_tokens', 'max_tokens_to_sample', 'max_gen_len'],
+    ...['max_length', 'n_predict', 'num_predict', 'maxTokens', 'maxOutputTokens', 'maxTokenCount'],
+  ]
+  const objects = [
+    ...['inferenceConfig', 'textGenerationConfig', 'options', 'parameters', 'generationConfig', 'generation_config'],
+    'extra_body',
+  ]
+  for (const object of ['the top level', ...objects]) {
+    test(`by any name of a limit, at ${object}`, async () => {
+      const fields = Object.fromEntries([...limits, 'max_tokens'].map((name) => [name, 99999]))
+      const given = object === 'the top level' ? fields : { [object]: { ...fields, seed: 1 } }
+      const { text } = await edited(JSON.stringify({ model: 'big', ...given }), { modelOptions })
+      const kept = object === 'the top level' ? {} : { [object]: { seed: 1 } }
+      assert.deepEqual(JSON.parse(text!), { model: 'cheap', ...kept, max_tokens: 50 })
+    })
+  }
+
   describe('by a field that the provider prefers, or that it does not know', () => {
     for (const [path, given, expected] of [
       ['/v1/chat/completions', { max_completion_tokens: 5 }, { max_tokens: 50 }],
