@@ -78,6 +78,23 @@ describe('server-sent events', () => {
     }
   })
 
+  test('that have come before do not come again; numbers may be left out', () => {
+    const splitter = new SseSplitter(1000, { epoch: 'e', n: 2 })
+    const event = (n: number) => `id: e.${n}\ndata: ${n}\n\n`
+    const chunks = [event(1), event(2), event(3), event(3) + event(2), event(7), event(5)]
+    assert.deepEqual(push(splitter, ...chunks), ['', '', event(3), '', event(7), ''])
+    assert.deepEqual([splitter.after, splitter.events], ['e.7', 2])
+    assert.throws(() => push(splitter, 'id: f.8\ndata: 8\n\n'), { reason: 'other_epoch' })
+  })
+
+  test('must not be longer than allowed, whether their end has come or not', () => {
+    const event = `data: ${'x'.repeat(92)}\n\n`
+    assert.deepEqual(push(new SseSplitter(event.length, START), event), [event])
+    for (const chunks of [[event], [event.slice(0, 50), event.slice(50)], [event.slice(0, -1)]]) {
+      assert.throws(() => push(new SseSplitter(98, START), ...chunks), { reason: 'event_too_large' }, chunks.join())
+    }
+  })
+
   test('may be much longer than the chunks that they come in', () => {
     const event = `data: ${Array.from({ length: 30_000 }, (_, at) => at).join()}\n\n`
     const splitter = new SseSplitter(1_000_000, START)

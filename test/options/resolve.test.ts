@@ -307,6 +307,8 @@ describe('an invalid value throws, naming the option, what it got and what it ta
       { cache: { scope: () => 'a', ttlMs: 1, pace: { tokensPerSecond: 0 } } },
       /cache\.pace\.tokensPerSecond takes a number above 0/,
     ],
+    [{ policies: [{ ...passing, name: '' }] }, /policies\[0\]\.name takes a name, .*; got ''/],
+    [{ policies: [{ name: 'idle' }] }, /policies\[0\] takes a policy, which has `admit`, `progress` or `settle`/],
     [{ policies: [passing, passing] }, /policies\[1\] takes each policy once; got \{ name: 'passing'/],
     [{ joinIdentical: true }, /joinIdentical takes true only with the option `cache`/],
     [{ onClientDisconnect: 'darin' }, /did you mean 'drain'\?.*got 'darin'/],
