@@ -94,28 +94,43 @@ test('versions are shown, and the second before the storm has a label', inBrowse
   await assertAccessible(page, 'storm-desktop-empty')
   const { version } = JSON.parse(readFileSync(path.join(__dirname, '../../package.json'), 'utf8'))
 
-  // A canvas holds no text, so note what is written on it.
-  await page.addInitScript(`{
-    const { fillText } = CanvasRenderingContext2D.prototype
-    globalThis.written = []
-    CanvasRenderingContext2D.prototype.fillText = function (text, ...rest) {
-      written.push(text)
-      return fillText.call(this, text, ...rest)
-    }
-  }`)
-  await page.reload()
+  await noteWriting(page)
   await blow(page, 'Clients leave', 1, 1)
   assert.ok(await page.getByRole('heading', { name: `express-ai-proxy ${version}` }).isVisible())
   const plain = await page.locator('[data-version="plain"]').innerText()
   assert.match(plain, /^\d+\.\d+\.\d+/)
   assert.ok(await page.getByRole('heading', { name: `http-proxy-middleware ${plain}` }).isVisible())
-  const written = new Set((await page.evaluate('written')) as string[])
+  const written = new Set(await writtenOn(page))
   for (const text of ['before', 'storm', '0 s', 'clients leave']) assert.ok(written.has(text), text)
   assert.deepEqual(
     [...written].filter((text) => text.startsWith('-')),
     [],
   )
 })
+
+for (const kind of ['Burst', 'Clients leave', 'Clients stall', 'A provider goes down']) {
+  test(`the labels of an axis are as far from each other as their numbers: ${kind}`, inBrowser, async (t) => {
+    const page = await openStorm(t)
+    await noteWriting(page)
+    await page.getByRole('button', { name: kind }).click()
+    await page.locator('.u-legend').last().waitFor()
+    const numbers = (await writtenOn(page)).filter((text) => !text.endsWith(' s')).map(Number.parseFloat)
+    const axes: number[][] = []
+    for (const number of numbers.filter(Number.isFinite)) {
+      if (number === 0) axes.push([])
+      axes.at(-1)!.push(number)
+    }
+    assert.ok(axes.length > 0)
+    for (const axis of axes) {
+      assert.deepEqual(
+        axis,
+        axis.map((_, index) => index * axis[1]!),
+      )
+    }
+    await page.getByRole('button', { name: 'Stop', exact: true }).click()
+    await page.locator('#status', { hasText: 'Stopped.' }).waitFor()
+  })
+}
 
 test('Stop ends a storm and its processes', { skip: noBrowser || cannotSee }, async (t) => {
   const page = await openStorm(t, dark)
@@ -155,4 +170,21 @@ async function figures(side: Locator): Promise<(string | null)[]> {
 
 async function summary(side: Locator): Promise<string> {
   return (await side.getByRole('figure').getAttribute('aria-label')) ?? ''
+}
+
+/** A canvas holds no text, so note what is written on it. */
+async function noteWriting(page: Page): Promise<void> {
+  await page.addInitScript(`{
+    const { fillText } = CanvasRenderingContext2D.prototype
+    globalThis.written = []
+    CanvasRenderingContext2D.prototype.fillText = function (text, ...rest) {
+      written.push(text)
+      return fillText.call(this, text, ...rest)
+    }
+  }`)
+  await page.reload()
+}
+
+async function writtenOn(page: Page): Promise<string[]> {
+  return page.evaluate('written') as Promise<string[]>
 }

@@ -2,6 +2,10 @@ import uPlot from '../vendor/uPlot.mjs'
 
 const HEIGHT = 200
 const FONT = '12px system-ui, sans-serif'
+/** The distances that the labels on the left may have. Values are written rounded, so that a label between would be wrong. */
+const Y_STEPS = [1, 10, 100, 1000, 10_000, 100_000].flatMap((power) => [power, 2 * power, 5 * power])
+/** How far the chart reaches above its highest line: texts on it have a row of their own there. */
+const [HEADROOM, HEADROOM_FOR_TEXT] = [1.05, 1.16]
 
 /**
  * A line chart with a legend, which shows the values under the pointer, or else the last ones. If there are several lines,
@@ -69,7 +73,7 @@ export class LineChart {
       padding: [12, 12, 0, 0],
       scales: {
         x: { time: false, range: () => this.#state.xRange },
-        y: { range: () => [0, this.#state.yMax * 1.05] },
+        y: { range: () => [0, this.#yTop] },
       },
       axes: [
         {
@@ -81,7 +85,7 @@ export class LineChart {
           splits: xSplits,
           values: (plot, all) => all.map((at) => (fits(plot, at, formatX(at)) ? formatX(at) : null)),
         },
-        { ...axis, grid, size: 62, space: 36, values: (_plot, all) => all.map(formatY) },
+        { ...axis, grid, size: 62, space: 36, incrs: Y_STEPS, values: (_plot, all) => all.map(formatY) },
       ],
       series: [
         { label: xLabel, value: shown(formatX, 0) },
@@ -100,6 +104,11 @@ export class LineChart {
       legend: { markers: { show: false } },
       hooks: { drawClear: [(plot) => this.#drawZone(plot)], draw: [(plot) => this.#drawMarks(plot)] },
     }
+  }
+
+  get #yTop() {
+    const { yMax, marks, zone } = this.#state
+    return yMax * (zone || marks.length > 0 ? HEADROOM_FOR_TEXT : HEADROOM)
   }
 
   #toggle(label, tone, index) {
