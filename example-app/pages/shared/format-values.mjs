@@ -50,8 +50,9 @@ export function usage({ inputTokens, outputTokens, estimated }) {
   return parts.join(' · ')
 }
 
-/** The colour of a record's outcome. */
-export function toneOf({ outcome }) {
+/** The colour of an exchange: of its outcome, or of what it does if it is under way. */
+export function toneOf({ outcome, phase }) {
+  if (outcome === undefined) return phase === 'stalled' || phase === 'draining' ? 'warn' : 'busy'
   if (outcome === 'client_disconnect') return 'warn'
   return outcome === 'completed' ? 'good' : 'bad'
 }

@@ -137,7 +137,7 @@ export class RecordDialog {
     this.#record = record
     write(this.#title, record.model ?? 'Exchange')
     write(this.#badge, record.outcome ? fate(record) : record.phase)
-    this.#badge.dataset.tone = record.outcome ? toneOf(record) : 'busy'
+    this.#badge.dataset.tone = toneOf(record)
     write(this.#json, JSON.stringify(record, null, 2))
 
     const places = new Map(valuePlaces(this.#sections))

@@ -1,14 +1,22 @@
 import { count, dollars, fate, ms, time, toneOf } from '../shared/format-values.mjs'
 
-const phaseTones = { streaming: 'good', stalled: 'warn', draining: 'warn' }
 const phaseWords = { stalled: 'waiting for the client', draining: 'without a client' }
 const outputOf = ({ usage, outputTokens }) => usage?.outputTokens ?? outputTokens
 const tookOf = ({ durationMs, age }) => durationMs ?? age
 const statusOf = ({ providerStatus, status }) => status ?? providerStatus
 
-/** The columns: the name of each, its title, what it is sorted by, the content of its cells, and whether it is text. */
+/**
+ * The columns: the name of each, its title, what it is sorted by, the content of its cells, whether it is text, and what is
+ * first if it is sorted downwards or upwards, where the type does not say that well.
+ */
 export const columns = [
-  { name: 'time', title: 'Time', sortBy: ({ startedAt }) => startedAt, write: openButton },
+  {
+    name: 'time',
+    title: 'Time',
+    sortBy: ({ startedAt }) => startedAt,
+    write: openButton,
+    orders: ['newest', 'oldest'],
+  },
   { name: 'client', title: 'Client', sortBy: ({ client }) => client, write: clientAndUser, isText: true },
   { name: 'model', title: 'Model', sortBy: ({ model }) => model, write: modelAndProvider, isText: true },
   { name: 'outcome', title: 'Outcome', sortBy: outcomeText, write: outcomeBadge, isText: true },
@@ -131,7 +139,7 @@ function outcomeBadge(row) {
   const element = document.createElement('div')
   const badge = document.createElement('span')
   badge.className = 'badge'
-  badge.dataset.tone = row.isStale ? 'warn' : row.isActive ? (phaseTones[row.phase] ?? 'busy') : toneOf(row)
+  badge.dataset.tone = row.isStale ? 'warn' : toneOf(row)
   badge.textContent = outcomeText(row)
   element.append(badge)
   for (const [className, text] of [

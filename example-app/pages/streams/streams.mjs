@@ -62,7 +62,7 @@ new StateFeed({
 })
 
 function makeHead() {
-  for (const { name, title, isText = false } of columns) {
+  for (const { name, title, isText = false, orders } of columns) {
     const head = document.createElement('th')
     head.scope = 'col'
     head.dataset.column = name
@@ -72,11 +72,9 @@ function makeHead() {
     button.addEventListener('click', () => sortBy(name, sorting.column === name ? !sorting.isDescending : !isText))
     head.append(button)
     $('exchanges').tHead.rows[0].lastElementChild.before(head)
-    for (const [direction, isDescending] of [
-      [isText ? 'Z to A' : 'high to low', true],
-      [isText ? 'A to Z' : 'low to high', false],
-    ]) {
-      $('sort').append(new Option(`${title}, ${direction}`, `${name} ${isDescending}`))
+    const inWords = orders ?? (isText ? ['Z to A', 'A to Z'] : ['high to low', 'low to high'])
+    for (const [index, order] of inWords.entries()) {
+      $('sort').append(new Option(`${title}, ${order}`, `${name} ${index === 0}`))
     }
   }
 }
