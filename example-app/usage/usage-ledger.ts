@@ -4,8 +4,10 @@ import type { ExchangeRecord } from 'express-ai-proxy'
 export interface UsageRow {
   readonly user: string
   readonly model: string
-  /** Requests that went to the provider. */
-  requests: number
+  /** Requests that the provider answered, also if the client left or the answer was stopped. */
+  answers: number
+  /** Requests that went to the provider and got an error, or half an answer. */
+  failed: number
   /** Requests that got an answer of another's, from the cache. They use nothing. */
   cached: number
   /** Requests that were refused before. */
@@ -31,14 +33,15 @@ export class UsageLedger {
   }
 
   /** Adds an exchange that has ended. Those that name no model, such as lists of models, use nothing. */
-  add({ subject = '', model, attempts, status = 0, tokens, usage, cost, cache }: ExchangeRecord): void {
+  add(record: ExchangeRecord): void {
+    const { subject = '', model, attempts, status = 0, tokens, usage, cost, cache } = record
     if (model === undefined) return
     const row = this.#rowOf(subject, model.slice(0, MAX_MODEL_LENGTH))
     if (cache === 'hit' || cache === 'join') {
       row.cached++
       return
     }
-    if (attempts.length > 0) row.requests++
+    if (attempts.length > 0) row[isFailure(record) ? 'failed' : 'answers']++
     else if (status >= 400) row.refused++
     if (!tokens) return
     row.inputTokens += tokens.uncachedInput + tokens.cachedInput + tokens.cacheWrite
@@ -59,7 +62,8 @@ export class UsageLedger {
     const known = this.#rows.get(key)
     if (known) return known
     const none = {
-      requests: 0,
+      answers: 0,
+      failed: 0,
       cached: 0,
       refused: 0,
       inputTokens: 0,
@@ -71,4 +75,8 @@ export class UsageLedger {
     this.#rows.set(key, row)
     return row
   }
+}
+
+function isFailure({ outcome, code }: ExchangeRecord): boolean {
+  return outcome !== 'completed' && outcome !== 'client_disconnect' && code !== 'aborted'
 }

@@ -122,8 +122,8 @@ test('a prompt that the quota has no room for is refused with 429, and the provi
   }
   const { rows } = await stateOf(url)
   assert.deepEqual(
-    rows.map(({ user, model, requests, refused, inputTokens, outputTokens, cost }) => {
-      return [user, model, requests, refused, inputTokens, outputTokens, cost]
+    rows.map(({ user, model, answers, refused, inputTokens, outputTokens, cost }) => {
+      return [user, model, answers, refused, inputTokens, outputTokens, cost]
     }),
     [
       ['bo', 'any', 1, 1, 1000, 500, 0.006],
@@ -208,7 +208,7 @@ test('the sign-in cookie never reaches the provider', async (t) => {
 test('the ledger adds up by user and model, and bounds its rows', () => {
   const ledger = new UsageLedger(2)
   const record = (subject: string, model: string | undefined, more: object = {}) =>
-    ({ subject, model, attempts: [{}], status: 200, ...more }) as unknown as ExchangeRecord
+    ({ subject, model, attempts: [{}], status: 200, outcome: 'completed', ...more }) as unknown as ExchangeRecord
   const tokens = { uncachedInput: 1, cachedInput: 2, cacheWrite: 3, visibleOutput: 4, reasoning: 5, total: 15 }
   ledger.add(record('ada', 'a', { tokens, cost: 1, usage: { estimated: false } }))
   ledger.add(record('ada', 'a', { tokens, cost: 2, usage: { estimated: true } }))
@@ -216,9 +216,15 @@ test('the ledger adds up by user and model, and bounds its rows', () => {
   ledger.add(record('ada', undefined, { tokens }))
   ledger.add(record('bo', 'a', { attempts: [], status: 429 }))
   ledger.add(record('bo', 'a', { attempts: [], status: undefined })) // the client left before
+  for (const outcome of ['provider_error', 'upstream_error', 'limit_exceeded', 'shutdown']) {
+    ledger.add(record('bo', 'a', { outcome }))
+  }
+  ledger.add(record('bo', 'a', { outcome: 'client_disconnect' }))
+  ledger.add(record('bo', 'a', { outcome: 'rejected', code: 'aborted' }))
   for (const model of ['b', 'c', 'd'.repeat(1000)]) ledger.add(record('bo', model))
   const none = {
-    requests: 0,
+    answers: 0,
+    failed: 0,
     cached: 0,
     refused: 0,
     inputTokens: 0,
@@ -228,11 +234,11 @@ test('the ledger adds up by user and model, and bounds its rows', () => {
   }
   assert.deepEqual(ledger.rows, [
     {
-      ...{ user: 'ada', model: 'a', requests: 2, cached: 1, refused: 0 },
+      ...{ user: 'ada', model: 'a', answers: 2, failed: 0, cached: 1, refused: 0 },
       ...{ inputTokens: 12, outputTokens: 18, cost: 3, isEstimated: true },
     },
-    { ...none, user: 'bo', model: 'a', refused: 1 },
-    { ...none, user: 'bo', model: 'other models', requests: 3 },
+    { ...none, user: 'bo', model: 'a', answers: 2, failed: 4, refused: 1 },
+    { ...none, user: 'bo', model: 'other models', answers: 3 },
   ])
 })
 

@@ -173,7 +173,7 @@ for (const [name, options] of Object.entries({ desktop: {}, phone })) {
 
     await cell(row, 'refused').filter({ hasText: /^1$/ }).waitFor()
     assert.deepEqual(await row.locator('td').allInnerTexts(), [
-      ...['Bo', 'Umbrella', 'scripted-1', '0', '1', '0', '1', '1,000 in · 500 out', '$0.0060'],
+      ...['Bo', 'Umbrella', 'scripted-1', '0', '1', '0', '0', '1', '1,000 in · 500 out', '$0.0060'],
     ])
     const card = usage.locator('#user-bo')
     await card.locator('[data-kind="tokens"]', { hasText: '500 of 2,000 tokens left' }).waitFor()
