@@ -6,6 +6,7 @@ import { PolicyRun } from '../policies/policy-run.js'
 import type { AskedModel } from '../policies/policy-view.js'
 import { byteLength, isInMemory } from '../request/body-bytes.js'
 import type { Edited } from '../request/edit.js'
+import type { ProviderPath } from '../request/provider-path.js'
 import { isThenable } from '../util/promises.js'
 import type { ProxyContext } from './context.js'
 
@@ -76,10 +77,20 @@ export function settlePolicies(exchange: Exchange, record: ExchangeRecord): void
  * Tells the policies that an exchange gets the answer of another, and so asks no provider: what they hold for it, others can
  * use while that answer goes out. The app's labels are for the record of its end.
  */
-export function sharePolicies(exchange: Exchange, context: ProxyContext, edited: Edited, whole: string): void {
+export function sharePolicies(
+  exchange: Exchange,
+  context: ProxyContext,
+  edited: Edited,
+  whole: string,
+  path: ProviderPath,
+): void {
   const { policies, costOf } = context.config
+  const { targets } = context
   const isAwaited = policies.some(({ settleShared }) => settleShared)
-  const run = exchange.policies ?? (isAwaited ? policyRun(exchange, () => {}, context, edited, whole) : undefined)
+  // Its answer has the price that it would have had.
+  const asked = targets && { capacity: unlimited, mayAsk: () => targets.mayAsk(exchange, path) }
+  const run =
+    exchange.policies ?? (isAwaited ? policyRun(exchange, () => {}, context, edited, whole, asked) : undefined)
   exchange.policies = run
   run?.share(withoutUsage(recordOf(exchange, undefined, costOf)))
 }

@@ -14,7 +14,7 @@ import { JSON_TYPE } from '../response/response-head.js'
 import { debug } from '../util/debug.js'
 import { askApp } from './ask-app.js'
 import type { ProxyContext } from './context.js'
-import { admitByPolicies } from './exchange-policies.js'
+import { admitByPolicies, sharePolicies } from './exchange-policies.js'
 import { identifySubject } from './identify-subject.js'
 import { awaitEarlierRequests, isBehindAnother } from './pipeline.js'
 import { prepareRequest } from './prepare-request.js'
@@ -94,7 +94,8 @@ function sharedAnswer(
   if (!cache || !answers || !journals.cache) return undefined
   const request = shareableRequest(exchange, path, edited, config, cache)
   const kept = { cache, journal: journals.cache, answers }
-  return request && new SharedAnswer(request, edited, config.prefix + path.decoded, exchange, controller, context, kept)
+  const onBegin = () => sharePolicies(exchange, context, edited, config.prefix + path.decoded, path)
+  return request && new SharedAnswer(request, edited, onBegin, exchange, controller, context, kept)
 }
 
 /** Makes a request the one that others wait for. @returns `false` if it has ended, with another's answer or without any */

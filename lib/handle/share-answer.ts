@@ -12,7 +12,6 @@ import type { ReplayRequest, ReplayResult } from '../response/replay.js'
 import type { ResponseController } from '../response/response-controller.js'
 import { debug } from '../util/debug.js'
 import type { ProxyContext } from './context.js'
-import { sharePolicies } from './exchange-policies.js'
 import type { ShareableRequest } from './shareable-request.js'
 import { putAlias } from './stream-alias.js'
 import { returnTimeOf } from './stream-readers.js'
@@ -26,8 +25,7 @@ const MAX_LEASE_MS = 24 * 60 * 60_000
 /** One request that may get another's answer, or give its own to others. */
 export class SharedAnswer {
   readonly #request: ShareableRequest
-  readonly #edited: Edited
-  readonly #whole: string
+  readonly #onBegin: () => void
   readonly #exchange: Exchange
   readonly #controller: ResponseController
   readonly #context: ProxyContext
@@ -37,19 +35,18 @@ export class SharedAnswer {
   /** The client has not asked for the event that only reports usage. */
   readonly hidesUsage: boolean
 
-  /** @param whole the provider's path, with the target's prefix */
+  /** @param onBegin called before the first event of another's answer goes out */
   constructor(
     request: ShareableRequest,
     edited: Edited,
-    whole: string,
+    onBegin: () => void,
     exchange: Exchange,
     controller: ResponseController,
     context: ProxyContext,
     kept: { readonly cache: ResolvedCache; readonly journal: Journal; readonly answers: KeptAnswers },
   ) {
     this.#request = request
-    this.#edited = edited
-    this.#whole = whole
+    this.#onBegin = onBegin
     this.#exchange = exchange
     this.#controller = controller
     this.#context = context
@@ -157,7 +154,7 @@ export class SharedAnswer {
       after: 0,
       mayBeVacated: true,
       isRecorded: true,
-      onBegin: () => sharePolicies(exchange, this.#context, this.#edited, this.#whole),
+      onBegin: this.#onBegin,
       idPrefixFor: (framing, { epoch }) => (alias && framing === sse ? idLinePrefix(epoch) : undefined),
       headersFor: (framing) => ({ ...headers, ...(framing && alias?.headers) }),
       ...(this.hidesUsage && { select: (batch, framing) => withoutUsage(batch, framing, exchange.format) }),

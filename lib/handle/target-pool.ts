@@ -93,12 +93,17 @@ export class TargetPool {
     const eligible = this.#eligible(exchange, path)
     return {
       capacity: this.#room.capacityFor(exchange, eligible),
-      mayAsk: () =>
-        eligible.map((state) => ({
-          target: state.name,
-          model: this.at(state).target.models.modelFor(exchange.model)?.name,
-        })),
+      mayAsk: () => this.#asked(exchange, eligible),
     }
+  }
+
+  /** Returns the targets that can serve a request, if any can, each with its own name of the model. */
+  mayAsk(exchange: Exchange, path: ProviderPath): readonly AskedModel[] {
+    return this.#asked(exchange, this.#serving(exchange, this.#speaking(exchange, path)))
+  }
+
+  #asked({ model }: Exchange, targets: readonly TargetState[]): readonly AskedModel[] {
+    return targets.map((state) => ({ target: state.name, model: this.at(state).target.models.modelFor(model)?.name }))
   }
 
   /** Returns the targets of a route that can be asked after some have failed, in order. */
@@ -111,19 +116,27 @@ export class TargetPool {
   }
 
   /** Returns the targets that can serve a request at all. */
-  #eligible({ format, model, req }: Exchange, path: ProviderPath): TargetState[] {
-    const speaking = this.#targets.filter(({ target, config }) => {
+  #eligible(exchange: Exchange, path: ProviderPath): TargetState[] {
+    const speaking = this.#speaking(exchange, path)
+    if (speaking.length === 0) {
+      throw new AiProxyError('endpoint_not_allowed', `No target of this route speaks ${exchange.format.name}`)
+    }
+    const serving = this.#serving(exchange, speaking)
+    if (serving.length === 0) throw modelNotFound(exchange.model ?? '', namesOf(speaking))
+    return serving
+  }
+
+  #speaking({ format, req }: Exchange, path: ProviderPath): PooledTarget[] {
+    return this.#targets.filter(({ target, config }) => {
       // Lists of models, files and the like belong to no format.
       if (!format.isGuess && target.formats?.has(format.name) === false) return false
       const methods = config.endpoints(path.decoded)
       return methods === 'any' || methods.includes(req.method)
     })
-    if (speaking.length === 0) {
-      throw new AiProxyError('endpoint_not_allowed', `No target of this route speaks ${format.name}`)
-    }
-    const serving = speaking.filter(({ target }) => target.models.modelFor(model) !== undefined)
-    if (serving.length === 0) throw modelNotFound(model ?? '', namesOf(speaking))
-    return serving.map(({ state }) => state)
+  }
+
+  #serving({ model }: Exchange, speaking: readonly PooledTarget[]): TargetState[] {
+    return speaking.filter(({ target }) => target.models.modelFor(model) !== undefined).map(({ state }) => state)
   }
 
   /**

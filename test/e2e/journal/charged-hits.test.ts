@@ -146,4 +146,25 @@ describe('an answer from the cache, or of another request', () => {
     assert.deepEqual([record.cache, record.tokens, record.labels], ['hit', tokens, { of: 'the app' }])
     assert.deepEqual(shared, [{ ...record, usage: undefined, tokens: undefined }])
   })
+
+  test('has the price of its model at the target that may have written it', async (t) => {
+    const errors: unknown[] = []
+    const policy = quota({
+      limits: ({ subject }) => [{ key: subject.id, cost: 1000, per: '1h' }],
+      charge: ({ cache }, exchange) => (cache === 'hit' ? { cost: exchange.price(exchange.tokens!)! } : undefined),
+    })
+    const provider = await startProvider(t, { onCall: answer })
+    const { app, ask } = await started(t, [policy], undefined, {
+      target: undefined,
+      targets: [{ name: 'only', target: provider.url, models: { [String(asking.model)]: 'priced' } }],
+      prices: { priced: { input: 1e4, output: 1e5 } },
+      onError: (error) => void errors.push(error),
+    })
+    for (const user of ['ada', 'eve']) await (await ask(user)).text()
+    const { cost } = await app.record()
+    assert.equal((await app.record()).cache, 'hit')
+    assert.deepEqual(errors, [])
+    assert.ok(cost! > 0)
+    assert.deepEqual([await usedBy(policy, 'ada'), await usedBy(policy, 'eve')], [[cost], [cost]])
+  })
 })
