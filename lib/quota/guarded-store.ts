@@ -61,6 +61,11 @@ export class GuardedStore {
     return this.#failedAt !== undefined
   }
 
+  /** Whether requests are counted in this process instead. */
+  get isReplaced(): boolean {
+    return this.isDown && this.#settings.whenFails === 'local'
+  }
+
   get failures(): number {
     return this.#failures
   }

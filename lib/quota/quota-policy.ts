@@ -128,9 +128,10 @@ class QuotaPolicy implements Quota {
 
   async #chargeShared(exchange: PolicyExchange, charged: QuotaCharge): Promise<void> {
     const run = await this.#admission.runOf(exchange)
-    const settlement = run.settlement(inUnits(charged), false, true, this.#options.enforce)
+    const amounts = run.settlement(inUnits(charged), false, true, this.#options.enforce)
     // By the exchange's own id, what it held may have been settled before.
-    await this.#store.settle({ ...settlement, id: `${run.id}/shared` }, undefined)
+    const settlement = { ...amounts, id: `${run.id}/shared` }
+    await this.#store.settle(settlement, this.#store.isReplaced ? settlement : undefined)
   }
 
   #charge(

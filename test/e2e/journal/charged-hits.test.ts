@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, type TestContext, test } from 'node:test'
 import type { AiProxyOptions, ExchangeRecord, Policy } from '../../../lib/index.js'
-import { type Quota, type QuotaOptions, quota } from '../../../lib/quota.js'
+import { memoryStore, type Quota, type QuotaOptions, type QuotaStore, quota } from '../../../lib/quota.js'
 import { startApp } from '../support/app.js'
 import { Events, post } from '../support/client.js'
 import { type Call, startProvider } from '../support/provider.js'
@@ -166,5 +166,41 @@ describe('an answer from the cache, or of another request', () => {
     assert.deepEqual(errors, [])
     assert.ok(cost! > 0)
     assert.deepEqual([await usedBy(policy, 'ada'), await usedBy(policy, 'eve')], [[cost], [cost]])
+  })
+
+  test('counts in this process while the store is away, which is told later', async (t) => {
+    t.mock.method(process, 'emitWarning', () => {})
+    const kept = memoryStore()
+    let isAway = false
+    const reachable = () => {
+      if (isAway) throw new Error('away')
+      return kept
+    }
+    const store: QuotaStore = {
+      reserve: (...given) => reachable().reserve(...given),
+      settle: (...given) => reachable().settle(...given),
+      renew: (...given) => reachable().renew(...given),
+      read: (...given) => reachable().read(...given),
+      reset: (...given) => reachable().reset(...given),
+    }
+    const policy = quota({
+      store,
+      limits: ({ subject }) => [{ key: subject.id, tokens: 1000, per: '1h' }],
+      charge: ({ cache }) => (cache === 'hit' ? { tokens: 1000 } : undefined),
+      assumedOutput: 10,
+    })
+    const { app, ask } = await started(t, [policy], answer)
+    await (await ask('ada')).text()
+    isAway = true
+    const other = { ...request, seed: 1 }
+    const askOther = () => post(app.url + path, other, { headers: { 'x-user': 'eve' } })
+    // Its reservation finds out that the store is away.
+    assert.equal((await askOther()).status, 200)
+    await (await ask('eve')).text()
+    const records = [await app.record(), await app.record(), await app.record()]
+    assert.ok(records.some(({ cache }) => cache === 'hit'))
+    const refused = await post(app.url + path, { ...request, seed: 2 }, { headers: { 'x-user': 'eve' } })
+    assert.equal(refused.status, 429)
+    assert.equal(policy.stats().pending, 2)
   })
 })
