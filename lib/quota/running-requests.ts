@@ -51,7 +51,8 @@ export class RunningRequests {
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.#settling)
+    // What fails is reported with its exchange, and must not keep the store from the rest.
+    await Promise.allSettled(this.#settling)
     await this.#renew()
     // Another middleware may share this quota: its exchanges still need their leases.
     if (this.#runs.size === 0) this.#unschedule()

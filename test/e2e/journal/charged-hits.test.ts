@@ -203,4 +203,23 @@ describe('an answer from the cache, or of another request', () => {
     assert.equal(refused.status, 429)
     assert.equal(policy.stats().pending, 2)
   })
+
+  test('whose limits cannot be found keeps `close` from nothing', async (t) => {
+    let fail = (_: Error) => {}
+    const lost = new Promise<never>((_, reject) => (fail = reject))
+    const errors: string[] = []
+    const policy = tenth({
+      limits: ({ subject: { id } }) => (id === 'eve' ? lost : [{ key: id, tokens: 10_000, per: '1h' }]),
+    })
+    const { app, ask } = await started(t, [policy], answer, {
+      onError: (error) => void errors.push((error as Error).message),
+    })
+    for (const user of ['ada', 'eve']) await (await ask(user)).text()
+    assert.equal((await app.record()).cache, 'miss')
+    assert.equal((await app.record()).cache, 'hit')
+    const closed = policy.close!()
+    fail(new Error('no database'))
+    await closed
+    assert.deepEqual(errors, ['no database'])
+  })
 })
