@@ -1,6 +1,7 @@
 import type { Admission, Policy, PolicyExchange, Refusal } from '../api/policy.js'
 import type { ExchangeRecord } from '../api/record.js'
 import { formatError } from '../util/format-error.js'
+import { inTime } from '../util/in-time.js'
 import { warn } from '../util/warn.js'
 import { QuotaAccount, type QuotaAddition } from './account.js'
 import { QuotaAdmission } from './admission.js'
@@ -14,6 +15,9 @@ import { type QuotaCharge, type QuotaOptions, type ResolvedQuotaOptions, resolve
 import { isUnasked, type QuotaRun } from './quota-run.js'
 import { RequestNeeds } from './request-needs.js'
 import { RunningRequests } from './running-requests.js'
+
+/** How long the function `limits` may take once an exchange has ended. */
+const LIMITS_MS = 10_000
 
 /** Counters of a quota since it was made. */
 export interface QuotaStats {
@@ -127,7 +131,8 @@ class QuotaPolicy implements Quota {
   }
 
   async #chargeShared(exchange: PolicyExchange, charged: QuotaCharge): Promise<void> {
-    const run = await this.#admission.runOf(exchange)
+    // No deadline of the exchange, which is over, ends this wait, and `close` waits for it.
+    const run = await inTime(this.#admission.runOf(exchange), LIMITS_MS, 'limits')
     const amounts = run.settlement(inUnits(charged), false, true, this.#options.enforce)
     // By the exchange's own id, what it held may have been settled before.
     const settlement = { ...amounts, id: `${run.id}/shared` }

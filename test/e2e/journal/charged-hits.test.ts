@@ -222,4 +222,24 @@ describe('an answer from the cache, or of another request', () => {
     await closed
     assert.deepEqual(errors, ['no database'])
   })
+
+  test('whose limits are never found keeps `close` waiting for ten seconds at most', async (t) => {
+    const errors: string[] = []
+    const policy = tenth({
+      limits: ({ subject: { id } }) =>
+        id === 'eve' ? new Promise<never>(() => {}) : [{ key: id, tokens: 10_000, per: '1h' }],
+    })
+    const { app, ask } = await started(t, [policy], answer, {
+      onError: (error) => void errors.push((error as Error).message),
+    })
+    await (await ask('ada')).text()
+    await app.record()
+    t.mock.timers.enable({ apis: ['setTimeout'] })
+    await (await ask('eve')).text()
+    assert.equal((await app.record()).cache, 'hit')
+    const closed = policy.close!()
+    t.mock.timers.tick(10_000)
+    await closed
+    assert.deepEqual(errors, ['limits gave no answer in 10000 ms'])
+  })
 })
