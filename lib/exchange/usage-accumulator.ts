@@ -48,6 +48,8 @@ export interface AnswerFacts
 export class UsageAccumulator {
   model: string | undefined
   responseId: string | undefined
+  /** Called with the id of the answer as soon as a message has it. */
+  onIdentified: ((responseId: string) => void) | undefined
   finishReason: string | undefined
   usage: Usage | undefined
   /** What the provider bills, if it reported more than `usage`. */
@@ -162,10 +164,15 @@ export class UsageAccumulator {
     return { model, responseId, finishReason, usage, billed, estimatedTokens, estimateWhenReported }
   }
 
+  #identify(responseId: string | undefined): void {
+    this.responseId = responseId
+    if (responseId !== undefined) this.onIdentified?.(responseId)
+  }
+
   /** Adds a message. Earlier values stay unless this message replaces them. */
   add(reading: Reading, now: number): void {
     if (reading.model) this.model = beginningOf(reading.model, MAX_MODEL_ID_LENGTH)
-    this.responseId ??= usableId(reading.responseId)
+    if (this.responseId === undefined) this.#identify(usableId(reading.responseId))
     if (reading.finishReason) this.finishReason = beginningOf(reading.finishReason, MAX_MODEL_ID_LENGTH)
     if (reading.usage) this.usage = this.#withReported(reading.usage, reading.replacesUsage === true)
     this.billed = reading.billed ?? this.billed

@@ -273,6 +273,7 @@ export class RoutedExchange implements AttemptCallbacks {
     this.#served = attempt
     exchange.attempts.serve(attempt.entry)
     this.#releaseBody()
+    if ((response.statusCode ?? 500) < 400) exchange.answer.onIdentified = this.#remember
     const { config } = attempt.pooled
     const asked = attempt.entry.model
     if (this.#pool.routing.showAlias && asked !== exchange.model) exchange.answerAlias = exchange.model
@@ -302,6 +303,11 @@ export class RoutedExchange implements AttemptCallbacks {
     this.#controller.fail(error)
   }
 
+  /** A field, for the same reason as the next one. */
+  readonly #remember = (responseId: string): void => {
+    if (this.#served) this.#pool.rememberResponse(responseId, this.#exchange, this.#served.pooled)
+  }
+
   /** A field, because V8 keeps a closure that is assigned to a property alive, with all that it reaches, as long as its old objects. */
   readonly #conclude = (record: ExchangeRecord): void => {
     const served = this.#served
@@ -312,6 +318,6 @@ export class RoutedExchange implements AttemptCallbacks {
     const said: AttemptFailure =
       error === undefined ? { kind: 'broken' } : { kind: 'error-event', status, credentialsOf: served.credentialsOf }
     const failure = served.hasFailed ? undefined : said
-    if (this.#route) this.#pool.conclude(record, this.#exchange, served.pooled, this.#route, failure)
+    if (this.#route) this.#pool.conclude(record, served.pooled, this.#route, failure)
   }
 }

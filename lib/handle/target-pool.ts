@@ -144,13 +144,7 @@ export class TargetPool {
    *
    * @param failure what it means if its answer failed; `undefined` if that is known
    */
-  conclude(
-    record: ExchangeRecord,
-    { format }: Exchange,
-    served: PooledTarget,
-    route: Route,
-    failure: AttemptFailure | undefined,
-  ): void {
+  conclude(record: ExchangeRecord, served: PooledTarget, route: Route, failure: AttemptFailure | undefined): void {
     const attempt = record.attempts.findLast(({ target }) => target === served.target.name)
     const sample = attempt?.firstTokenMs ?? (record.stream ? undefined : attempt?.ms)
     const isFault = record.outcome === 'upstream_error' || SILENT.has(record.limit)
@@ -160,8 +154,11 @@ export class TargetPool {
     served.state.succeed()
     if (sample !== undefined) served.state.sample(sample)
     this.#router.served(route, served.state)
-    if (record.responseId !== undefined && keepsAnswers(format))
-      this.#router.rememberResponse(record.responseId, served.state)
+  }
+
+  /** Remembers which target made a response, if clients may refer to it, also before it has ended, or if it breaks off. */
+  rememberResponse(id: string, { format }: Exchange, { state }: PooledTarget): void {
+    if (keepsAnswers(format)) this.#router.rememberResponse(id, state)
   }
 
   /**

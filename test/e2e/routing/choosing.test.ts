@@ -315,6 +315,31 @@ describe('requests of one key go to one target', () => {
     assert.equal((await ask({ previous_response_id: first.responseId })).target, first.target)
   })
 
+  test('and a response is read where it is made, while it is written and after it broke off', async (t) => {
+    const head = streams.responses.frames.slice(0, 3)
+    const { app, provider } = await startApps(t, four, {}, (call) => {
+      if (call.req.method !== 'POST') return call.json(200, { id: 'resp-1', object: 'response' })
+      return sendStream(call, streams.responses, head)
+    })
+    const url = app.url + streams.responses.path
+    const readers = async () => {
+      const targets: unknown[] = []
+      for (let at = 0; at < 3; at++) {
+        await (await fetch(`${url}/resp-1`)).text()
+        targets.push((await app.record()).target)
+      }
+      return targets
+    }
+    const response = await post(url, streams.responses.request)
+    await response.body!.getReader().read()
+    const during = await readers()
+    provider.calls.find(({ req }) => req.method === 'POST')!.res.destroy()
+    const { target, outcome } = await app.record()
+    assert.equal(outcome, 'upstream_error')
+    assert.deepEqual(during, [target, target, target])
+    assert.deepEqual(await readers(), during)
+  })
+
   test('and a response is continued where it was made if its id is as long as those of gateways', async (t) => {
     let made = 0
     const frames = (id: string) =>
