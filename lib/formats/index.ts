@@ -32,6 +32,7 @@ export type {
 export { findFormat, formatNames, getFormat, noRetryHeadersOf, registerFormat } from './formats.js'
 export type { AnswerRules } from './google.js'
 export { providerAt } from './hosts.js'
+export { CONVERSATION_FIELD, conversationAt, conversationIn, isAnsweredWithConversation } from './kept-conversation.js'
 export type { ChoiceState, Counting, ParsedMessage, Place, Progress, Usage, WholeItem } from './message.js'
 export { formatsOfModelsRequest, modelsAnswer, unknownModel } from './models-list.js'
 export { isBlank } from './no-answer.js'

@@ -8,6 +8,9 @@ import {
   answerIdIn,
   type CompleteFormat,
   continuationNames,
+  conversationAt,
+  conversationIn,
+  isAnsweredWithConversation,
   keepsAnswers,
   MAX_ANSWER_ID_LENGTH,
 } from '../formats/index.js'
@@ -75,7 +78,7 @@ export class TargetPool {
     const key = stickyKey(this.routing.sticky, body, exchange)
     const request = { stickyKey: key, hookView: () => exchange.hookView() }
     const eligible = this.#eligible(exchange, path)
-    const choice = this.#router.order(eligible, request, referredResponse(exchange, path, body))
+    const choice = this.#router.order(eligible, request, referenceOf(exchange, path, body))
     if ('order' in choice) return choice
     const seconds = Math.min(Math.max(1, Math.ceil((choice.retryAfterMs ?? 1000) / 1000)), MAX_RETRY_AFTER_S)
     const why = choice.refused === 'full' ? 'is busy' : 'is unavailable for now'
@@ -156,9 +159,12 @@ export class TargetPool {
     this.#router.served(route, served.state)
   }
 
-  /** Remembers which target made a response, if clients may refer to it, also before it has ended, or if it breaks off. */
-  rememberResponse(id: string, { format }: Exchange, { state }: PooledTarget): void {
-    if (keepsAnswers(format)) this.#router.rememberResponse(id, state)
+  /**
+   * Remembers which target made a response or a conversation, if clients may refer to it: also before it has ended, or if
+   * it breaks off.
+   */
+  rememberResponse(id: string, { format, path }: Exchange, { state }: PooledTarget): void {
+    if (keepsAnswers(format) || isAnsweredWithConversation(path)) this.#router.rememberResponse(id, state)
   }
 
   /**
@@ -201,10 +207,12 @@ function namesOf(targets: readonly Pick<PooledTarget, 'target'>[]): readonly str
   return names.includes(undefined) ? undefined : [...new Set(names.flatMap((each) => each ?? []))]
 }
 
-/** Returns the id of the response that a request continues, reads, cancels or deletes; `undefined` if there is none. */
-function referredResponse({ format }: Exchange, path: ProviderPath, body: unknown): string | undefined {
+/** Returns the id of the response or conversation that a request continues, reads, changes or deletes; `undefined` for none. */
+function referenceOf({ format }: Exchange, path: ProviderPath, body: unknown): string | undefined {
   const continued = () => continuationNames(format).map((name) => textAt(body, name))
-  const id = answerIdIn(path.decoded, format) ?? continued().find(Boolean)
+  const joined = () => (keepsAnswers(format) ? conversationIn(body) : undefined)
+  const known = answerIdIn(path.decoded, format) ?? conversationAt(path.decoded)
+  const id = known ?? continued().find(Boolean) ?? joined()
   return id !== undefined && id.length <= MAX_ANSWER_ID_LENGTH ? id : undefined
 }
 

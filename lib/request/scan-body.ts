@@ -1,4 +1,4 @@
-import { type CompleteFormat, continuationNames } from '../formats/index.js'
+import { CONVERSATION_FIELD, type CompleteFormat, continuationNames } from '../formats/index.js'
 import { surveyInSteps } from '../json/run-survey.js'
 import { JsonSurvey, type Span } from '../json/survey.js'
 import { parseFields } from '../json/top-level.js'
@@ -39,7 +39,8 @@ const MAX_ID_BYTES = 4096
 export async function scanBody(bytes: Buffer, format: RequestFormat, resources: ReadResources): Promise<BodyJson> {
   if (bytes.length <= HARMLESS_BYTES) return { json: parseAtOnce(bytes) }
   const usageField = format.usageRequest?.[0]
-  const continued = continuationNames(format)
+  const names = continuationNames(format)
+  const continued = names.length > 0 ? [...names, CONVERSATION_FIELD] : names
   const fields = ['model', 'stream', ...continued, usageField].filter((name) => name !== undefined)
   const survey = new JsonSurvey(bytes, fields)
   await runTask(surveyInSteps(survey), bytes.length, resources)

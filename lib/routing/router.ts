@@ -40,6 +40,8 @@ export interface Route {
   readonly stickyKey: string | undefined
   /** Name of the target where the key belongs, whether it can serve now or not. */
   readonly home: string | undefined
+  /** What the request refers to, if it is not known which target has it. */
+  readonly unknownReference: string | undefined
 }
 
 /** Why no target can be asked. */
@@ -80,21 +82,25 @@ export class Router {
    * are left out.
    *
    * @param eligible those that speak its protocol and serve its model
-   * @param previousResponse the response that it refers to. The target that made it comes first even if it cools, since
-   * no other may know that response.
+   * @param reference the id of the response or conversation that it refers to. The target that has it comes first even if
+   * it cools, since no other may know it. If it is not known which one that is, the id takes the place of a key.
    */
-  order(eligible: readonly TargetState[], request: RoutedRequest, previousResponse?: string): Route | NoRoute {
+  order(eligible: readonly TargetState[], request: RoutedRequest, reference?: string): Route | NoRoute {
     const stickyKey = this.#isSticky ? request.stickyKey : undefined
+    const holder = reference === undefined ? undefined : this.#sticky.targetOf(reference)
+    const unknownReference = holder === undefined ? reference : undefined
+    // An app's function decides itself where to look.
+    const key = stickyKey ?? (this.#balancer.isFilter ? undefined : unknownReference)
     const usable = eligible.filter((each) => each.isUsable)
     const order =
       usable.length > 0
-        ? byPriority(usable).flatMap((group) => this.#orderGroup(group, request, stickyKey))
+        ? byPriority(usable).flatMap((group) => this.#orderGroup(group, request, key))
         : this.#cooling(eligible)
-    const maker = previousResponse === undefined ? undefined : this.#makerOf(previousResponse, eligible)
+    const maker = eligible.find((each) => each.name === holder && !each.isFull)
     const withMaker = maker ? [maker, ...order.filter((each) => each !== maker)] : order
     if (withMaker.length === 0) return refusal(eligible, usable)
     const leftOut = this.#balancer.isFilter ? usable.filter((each) => !withMaker.includes(each)) : []
-    return { order: withMaker, eligible, leftOut, stickyKey, home: homeOf(stickyKey, eligible) }
+    return { order: withMaker, eligible, leftOut, stickyKey, home: homeOf(stickyKey, eligible), unknownReference }
   }
 
   /**
@@ -109,12 +115,13 @@ export class Router {
     return this.#cooling(eligible.filter((each) => !tried.includes(each) && !leftOut.includes(each)))
   }
 
-  /** Takes note of the target that answered, so that further requests of the key go there. */
-  served({ stickyKey, home }: Route, { name }: TargetState): void {
+  /** Takes note of the target that answered, so that further requests of the key go there, and those that refer to the same. */
+  served({ stickyKey, home, unknownReference }: Route, { name }: TargetState): void {
+    if (unknownReference !== undefined) this.#sticky.rememberResponse(unknownReference, name)
     if (stickyKey !== undefined) this.#sticky.served(stickyKey, name, name === home)
   }
 
-  /** Remembers which target made a response: a later request may refer to it. */
+  /** Remembers which target made a response or conversation: a later request may refer to it. */
   rememberResponse(id: string, { name }: TargetState): void {
     this.#sticky.rememberResponse(id, name)
   }
@@ -157,11 +164,6 @@ export class Router {
   #cooling(targets: readonly TargetState[]): TargetState[] {
     if (this.#whenAllCooling === 'refuse') return []
     return targets.filter((each) => !each.isFull).sort((a, b) => a.cooling.remainingMs - b.cooling.remainingMs)
-  }
-
-  #makerOf(response: string, eligible: readonly TargetState[]): TargetState | undefined {
-    const name = this.#sticky.targetOf(response)
-    return eligible.find((each) => each.name === name && !each.isFull)
   }
 
   #stateOf(method: string, name: string): TargetState {

@@ -340,6 +340,47 @@ describe('requests of one key go to one target', () => {
     assert.deepEqual(await readers(), during)
   })
 
+  test('and a conversation goes on where it was made, also without `sticky`', async (t) => {
+    let made = 0
+    const endpoints = ['POST **/conversations', 'POST **/responses', /\/conversations\//]
+    const { app } = await startApps(t, four, { endpoints }, (call) =>
+      call.json(200, call.req.url?.endsWith('/conversations') ? { id: `conv_${made++}` } : { id: 'other', output: [] }),
+    )
+    const targetOf = async (path: string, body?: object) => {
+      const url = `${app.url}/v1/${path}`
+      await (await (body ? post(url, body) : fetch(url))).text()
+      return (await app.record()).target
+    }
+    for (let at = 0; at < 4; at++) {
+      const maker = await targetOf('conversations', {})
+      const id = `conv_${at}`
+      const request = { model: 'gpt-test', input: 'Hello' }
+      assert.equal(await targetOf('responses', { ...request, conversation: id }), maker)
+      assert.equal(await targetOf('responses', { ...request, conversation: { id } }), maker)
+      assert.equal(await targetOf(`conversations/${id}`), maker)
+      assert.equal(await targetOf(`conversations/${id}/items`, { items: [] }), maker)
+    }
+  })
+
+  test('and a response that is not known here is looked for at one target, whichever process is asked', async (t) => {
+    const ask = async (app: App, id: string) => {
+      await (
+        await post(`${app.url}/v1/responses`, { model: 'gpt-test', input: 'Hello', previous_response_id: id })
+      ).text()
+      return (await app.record()).target
+    }
+    const onCall = (call: Call) => call.json(404, { error: { message: 'no such response' } })
+    const [{ app }, { app: other }] = [await startApps(t, four, {}, onCall), await startApps(t, four, {}, onCall)]
+    const seen = new Set<string | undefined>()
+    for (let at = 0; at < 12; at++) {
+      const target = await ask(app, `resp_${at}`)
+      seen.add(target)
+      assert.equal(await ask(app, `resp_${at}`), target)
+      assert.equal(await ask(other, `resp_${at}`), target)
+    }
+    assert.ok(seen.size > 1)
+  })
+
   test('and a response is continued where it was made if its id is as long as those of gateways', async (t) => {
     let made = 0
     const frames = (id: string) =>

@@ -44,6 +44,17 @@ describe('a large body that nothing changes', () => {
     }
   })
 
+  for (const [what, conversation] of [
+    ['id', 'conv_1'],
+    ['object', { id: 'conv_1' }],
+  ] as const) {
+    test(`goes to the target of its conversation, named by its ${what}`, async (t) => {
+      const ask = await started(t)
+      const { target } = await ask({ conversation })
+      for (let turn = 0; turn < 4; turn++) assert.equal((await ask({ conversation })).target, target)
+    })
+  }
+
   for (const [what, field] of [
     ['prompt_cache_key', { prompt_cache_key: 'conversation 1' }],
     ['metadata.user_id', { metadata: { user_id: 'user 1' } }],

@@ -41,7 +41,10 @@ export const routing = [
     [
       ['return !this.isFull && !this.cooling.isCooling', 'return !this.cooling.isCooling'],
       ["verdict.reason !== undefined && failure.kind !== 'unprepared'", 'verdict.reason !== undefined'],
-      ['eligible.find((each) => each.name === name && !each.isFull)', 'eligible.find((each) => each.name === name)'],
+      [
+        'eligible.find((each) => each.name === holder && !each.isFull)',
+        'eligible.find((each) => each.name === holder)',
+      ],
       ['.sort(([a], [b]) => a - b)', ''],
       ['if (ignoreRejection(answer)) throw', "if (typeof answer === 'symbol') throw"],
       ['if (order.includes(target)) throw', 'if (order.length > 99) throw'],
