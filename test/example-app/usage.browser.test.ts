@@ -175,6 +175,14 @@ for (const [name, options] of Object.entries({ desktop: {}, phone })) {
     assert.deepEqual(await row.locator('td').allInnerTexts(), [
       ...['Bo', 'Umbrella', 'scripted-1', '0', '1', '0', '0', '1', '1,000 in · 500 out', '$0.0060'],
     ])
+    const sides = await row
+      .locator('td')
+      .evaluateAll((cells) => cells.map((one) => one.ownerDocument.defaultView!.getComputedStyle(one).textAlign))
+    const figures = name === 'phone' ? 'start' : 'end'
+    assert.deepEqual(
+      sides,
+      sides.map((_, index) => (index < 3 ? 'start' : figures)),
+    )
     const card = usage.locator('#user-bo')
     await card.locator('[data-kind="tokens"]', { hasText: '500 of 2,000 tokens left' }).waitFor()
     assert.match(await card.innerText(), /^Bo\s+Umbrella · free\s+500 of 2,000 tokens left\s+\$0\.044 of \$0\.05 left$/)
