@@ -77,6 +77,7 @@ test('A provider goes down shows errors and who serves, and sums it up', inBrows
   const [requests, serving] = await figures(ours)
   assert.match(String(requests), /Answered: now [1-9]\d*\/s, at most \d+\/s\. Errors: now 0\/s, at most 0\/s\.$/)
   assert.match(String(serving), /First: now 0\/s, at most [1-9]\d*\/s\. Second: now [1-9]\d*\/s/)
+  assert.equal(await page.locator('#figures').getByText('Passed on').count(), 0, 'bytes that nobody counts')
   const sum = await page.locator('#summary').innerText()
   assert.match(sum, /^express-ai-proxy answered \d+ requests, and its clients saw no errors/)
   assert.match(sum, /; http-proxy-middleware answered \d+ requests, and its clients saw [1-9]\d* errors?/)

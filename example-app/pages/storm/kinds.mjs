@@ -71,10 +71,15 @@ export const kinds = {
   outage,
 }
 
-export const figures = [
+/** The figures of a storm, each with a label and a function of the result. */
+export function figuresOf({ figures = [], hasShortAnswers = false }) {
+  return [...figures, ...latencies, ...(hasShortAnswers ? [] : [passedOn]), memory]
+}
+
+const latencies = [
   ['/health, median', ({ latency }) => ms(latency.median)],
   ['/health, p99', ({ latency }) => ms(latency.p99)],
   ['/health, worst', ({ latency, unanswered }) => (unanswered ? `${unanswered} unanswered` : ms(latency.worst))],
-  ['Passed on to clients', ({ megabytesPerSecond }) => perSecond(megabytesPerSecond)],
-  ['Memory, at most', ({ memoryPeak }) => mib(memoryPeak)],
 ]
+const passedOn = ['Passed on to clients', ({ megabytesPerSecond }) => perSecond(megabytesPerSecond)]
+const memory = ['Memory, at most', ({ memoryPeak }) => mib(memoryPeak)]

@@ -22,6 +22,7 @@ function saw(result) {
 export const outage = {
   title: 'Answers and errors that clients get, while one of two providers is killed halfway',
   providers: 'two providers',
+  hasShortAnswers: true, // nobody counts their bytes
   charts: [
     {
       title: 'Requests per second, as clients see them',

@@ -2,7 +2,7 @@ import { asOneOfTheStreams } from '../shared/connections.mjs'
 import { describeResponse, explain } from '../shared/failure.mjs'
 import { roundUp } from '../shared/line-chart.mjs'
 import { serverSentEvents } from '../shared/server-sent-events.mjs'
-import { figures, kinds } from './kinds.mjs'
+import { figuresOf, kinds } from './kinds.mjs'
 import { Panel } from './panel.mjs'
 
 const $ = (id) => document.getElementById(id)
@@ -93,7 +93,7 @@ function showSummary(kind, { ours, plain }) {
 }
 
 function showFigures(kind, results) {
-  const rows = [...(kind.figures ?? []), ...figures].map(([label, write]) => {
+  const rows = figuresOf(kind).map(([label, write]) => {
     const row = document.createElement('tr')
     const head = document.createElement('th')
     head.scope = 'row'
