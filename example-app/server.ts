@@ -57,13 +57,18 @@ function announce(url: string, providers: Provider[], { dashboard, storage }: { 
     return `  ${title.padEnd(9)} ${local ? `a ${name}` : `${name}, ${model}`}, at ${route}`
   })
   console.log(`
+Open in your browser:
   Chat      ${url}/chat/
   Streams   ${dashboard ? `${url}/streams/` : 'only if the app listens on 127.0.0.1 alone (see example-app/server.ts)'}
   Usage     ${dashboard ? `${url}/usage/` : 'likewise'}
   Storm     ${dashboard ? `${url}/storm/` : 'likewise'}
-  Quotas    ${storage}, with the answers that are kept
+
+Behind it:
 ${answering.join('\n')}
-  Shell     curl -N ${url}/ai/v1/chat/completions -H 'content-type: application/json' -d ${quoted}
+  Storage   quotas and kept answers are ${storage}
+
+Or ask in a shell:
+  curl -N ${url}/ai/v1/chat/completions -H 'content-type: application/json' -d ${quoted}
 `)
   if (providers.some(({ local }) => local)) {
     console.log(`  Providers without a key are played by a stand-in inside this app. For real models:
