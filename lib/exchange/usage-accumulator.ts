@@ -135,7 +135,7 @@ export class UsageAccumulator {
     else if (data !== undefined) this.#mayBeOther = true
   }
 
-  /** Whether nothing has been read but messages that say nothing at all, such as `{}`. */
+  /** Whether nothing has been read but messages that say nothing at all, such as `null`. */
   get isBlank(): boolean {
     return this.#isBlank === true && !this.isRecognised
   }

@@ -13,12 +13,12 @@ export function hasNoAnswer(message: JsonObject): boolean {
   )
 }
 
-/** Returns whether a value says nothing at all, where an object with an answer should be: `{}`, `[]`, `null`, `""`. */
+/**
+ * Returns whether a value says nothing at all, where an object with an answer should be: `[]`, `null`, `""`. An empty
+ * object is one of a protocol's, and many stand-ins for a provider answer with it.
+ */
 export function isBlank(data: unknown): boolean {
-  let value = data
-  // A loop, not recursion: lists may be nested deeper than the stack allows.
-  while (Array.isArray(value) && value.length === 1) value = value[0]
-  return value === '' || value === false || isEmpty(value)
+  return data === '' || data === false || data === null || (Array.isArray(data) && data.length === 0)
 }
 
 export const REASON_FIELDS = ['finish_reason', 'finishReason', 'stop_reason', 'stopReason']

@@ -56,7 +56,7 @@ export function acceptsRest(
  * A stream must have ended in its own protocol as well: with its last message, or with a finish reason. Streams without
  * any message of their format are accepted: OpenAI's chat completions are assumed for every path that no format claims,
  * compatible servers speak other protocols, and how these end is unknown. But what cannot be an answer in any of them says
- * that there is none, and one or two empty messages are none.
+ * that there is none, and one or two messages such as `null` are none.
  */
 export function failureAtEnd(
   exchange: EndedAnswer,
