@@ -1,23 +1,11 @@
-/** Source of time; injected in tests. */
-export interface TimerClock {
-  /** Monotonic time in milliseconds. */
-  now(): number
-  setTimer(run: () => void, ms: number): unknown
-  clearTimer(timer: unknown): void
-}
+import type { AsyncResource } from 'node:async_hooks'
+import { DeadlineRounds, type FarDeadlines } from './deadline-rounds.js'
+import { processClock, type TimerClock } from './timer-clock.js'
 
-/** The process's own time. */
-export const processClock: TimerClock = {
-  now: () => performance.now(),
-  setTimer: (run, ms) => setTimeout(run, ms),
-  clearTimer: (timer) => clearTimeout(timer as NodeJS.Timeout),
-}
+/** A deadline that is further away has no timer yet. Most are, and are over long before. */
+const FAR_MS = 10_000
 
-/**
- * Maximum delay of the timer. Starting a longer deadline, as most are, then needs no new timer; nor does a stream's
- * heartbeat, which is started last.
- */
-const MAX_TIMER_MS = 15_000
+const processRounds = new DeadlineRounds(processClock)
 
 class Deadline {
   readonly name: string
@@ -37,18 +25,32 @@ class Deadline {
 }
 
 /**
- * Keeps all deadlines of an exchange on one timer. A stream postpones a deadline at every event: that only writes a
- * number, which the timer checks when it fires.
+ * Keeps all deadlines of an exchange on one timer, or on none while they are far away. A stream postpones a deadline at
+ * every event: that only writes a number, which is checked when the timer fires.
  */
-export class Deadlines {
+export class Deadlines implements FarDeadlines {
+  /** Only the set of those that are far away writes it. */
+  index = -1
   readonly #clock: TimerClock
+  readonly #rounds: DeadlineRounds
+  readonly #asyncContext: AsyncResource | undefined
   /** The one that was started last leads to the others. There are only a few, so that a table would only cost memory. */
   #last: Deadline | undefined
   #timer: unknown
   #timerDue = Number.POSITIVE_INFINITY
 
-  constructor(clock: TimerClock = processClock) {
+  /**
+   * @param asyncContext what is due runs in it; without it, in that of whatever set the timer
+   * @param rounds where deadlines of other exchanges wait, too
+   */
+  constructor(
+    clock: TimerClock = processClock,
+    asyncContext?: AsyncResource,
+    rounds = clock === processClock ? processRounds : new DeadlineRounds(clock),
+  ) {
     this.#clock = clock
+    this.#rounds = rounds
+    this.#asyncContext = asyncContext
   }
 
   /** Starts or restarts the deadline `name`. `Infinity` never expires. */
@@ -91,21 +93,40 @@ export class Deadlines {
 
   stopAll(): void {
     this.#last = undefined
-    this.#clock.clearTimer(this.#timer)
-    this.#timer = undefined
-    this.#timerDue = Number.POSITIVE_INFINITY
+    this.#stopTimer()
+    this.#rounds.delete(this)
+  }
+
+  look(now: number): boolean {
+    const next = this.#next
+    if (next - now > FAR_MS) return next < Number.POSITIVE_INFINITY
+    if (next < this.#timerDue) this.#arm(next)
+    return false
   }
 
   #arm(due: number): void {
-    this.#clock.clearTimer(this.#timer)
     const now = this.#clock.now()
-    const delay = Math.min(Math.max(Math.ceil(due - now), 0), MAX_TIMER_MS)
+    if (due - now > FAR_MS) return this.#rounds.add(this)
+    this.#stopTimer()
+    const delay = Math.max(Math.ceil(due - now), 0)
     this.#timerDue = now + delay
     this.#timer = this.#clock.setTimer(this.#onTimer, delay)
   }
 
-  readonly #onTimer = (): void => {
+  #stopTimer(): void {
+    if (this.#timer !== undefined) this.#clock.clearTimer(this.#timer)
+    this.#timer = undefined
     this.#timerDue = Number.POSITIVE_INFINITY
+  }
+
+  readonly #onTimer = (): void => {
+    this.#timer = undefined
+    this.#timerDue = Number.POSITIVE_INFINITY
+    if (this.#asyncContext) this.#asyncContext.runInAsyncScope(this.#expire, this)
+    else this.#expire()
+  }
+
+  #expire(): void {
     const now = this.#clock.now()
     // If the event loop was held, several are due: what would have come first still does.
     for (const deadline of this.#all().sort((a, b) => a.due - b.due)) {
@@ -113,8 +134,15 @@ export class Deadlines {
       this.stop(deadline.name)
       deadline.onDue()
     }
-    const next = Math.min(...this.#all().map(({ due }) => due))
+    const next = this.#next
     if (next < this.#timerDue) this.#arm(next)
+  }
+
+  /** When the first of them is due. */
+  get #next(): number {
+    let next = Number.POSITIVE_INFINITY
+    for (let deadline = this.#last; deadline; deadline = deadline.before) next = Math.min(next, deadline.due)
+    return next
   }
 
   /** In the order in which they were started. */

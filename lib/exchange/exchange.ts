@@ -39,7 +39,7 @@ export class Exchange implements Indexed {
   readonly id = randomUUID()
   /** The app's asynchronous context of this request: what it keeps in an `AsyncLocalStorage` must not reach another. */
   readonly asyncContext = new AsyncResource('AiProxyExchange')
-  readonly deadlines = new Deadlines()
+  readonly deadlines = new Deadlines(undefined, this.asyncContext)
   readonly req: Request
   readonly res: Response
   readonly client: ClientSide

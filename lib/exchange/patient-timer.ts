@@ -1,5 +1,5 @@
 import { MAX_TIMER_MS } from '../util/max-timer.js'
-import type { TimerClock } from './deadlines.js'
+import type { TimerClock } from './timer-clock.js'
 
 const LATE_MS = 20
 

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
-import { processClock, type TimerClock } from '../exchange/deadlines.js'
 import type { JsonReading } from '../exchange/metering.js'
 import { PatientTimer } from '../exchange/patient-timer.js'
+import { processClock, type TimerClock } from '../exchange/timer-clock.js'
 import { PendingBytes } from '../framing/pending-bytes.js'
 import { type Decoder, decoderFor } from './decode.js'
 import {

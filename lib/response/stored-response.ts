@@ -1,6 +1,6 @@
 import { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
-import { processClock, type TimerClock } from '../exchange/deadlines.js'
+import { processClock, type TimerClock } from '../exchange/timer-clock.js'
 import { PendingBytes } from '../framing/pending-bytes.js'
 
 /** A response without a connection: all of its body is in memory. */

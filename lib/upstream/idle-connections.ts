@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks'
 import type { Agent, IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 
@@ -23,6 +24,8 @@ interface IdleSocket extends Socket {
  */
 export class IdleConnections {
   readonly #agent: Pick<Agent, 'freeSockets'>
+  /** Of no request: what an app keeps for one must not live as long as there are others. */
+  readonly #asyncContext = new AsyncResource('AiProxyIdleConnections')
   #timer: NodeJS.Timeout | undefined
   #sweepAt = Number.POSITIVE_INFINITY
 
@@ -35,7 +38,8 @@ export class IdleConnections {
     const now = performance.now()
     const due = now + idleMs(response?.headers['keep-alive'])
     ;(socket as IdleSocket)[DUE] = due
-    if (due < this.#sweepAt) this.#sweepIn(Math.max(due - now, MIN_SWEEP_MS), now)
+    const ms = Math.max(due - now, MIN_SWEEP_MS)
+    if (due < this.#sweepAt) this.#asyncContext.runInAsyncScope(this.#sweepIn, this, ms, now)
   }
 
   #sweepIn(ms: number, now: number): void {

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
+import { AsyncLocalStorage, AsyncResource } from 'node:async_hooks'
 import { describe, test } from 'node:test'
+import { DeadlineRounds } from '../../lib/exchange/deadline-rounds.js'
 import { Deadlines } from '../../lib/exchange/deadlines.js'
 import { ManualTimers } from '../support/manual-timers.js'
 
@@ -245,5 +247,64 @@ describe('the callback may', () => {
     start('second', 10)
     timers.advance(100)
     assert.deepEqual(due, ['second@20'])
+  })
+})
+
+describe('deadlines that are far away', () => {
+  test('expire at their times, and cost no timer each', () => {
+    const timers = new ManualTimers()
+    const rounds = new DeadlineRounds(timers)
+    const due: string[] = []
+    const all = Array.from({ length: 50 }, (_, at) => {
+      const deadlines = new Deadlines(timers, undefined, rounds)
+      deadlines.start('long', 60_000 + at, () => due.push(`${at}@${timers.time}`))
+      return deadlines
+    })
+    for (const deadlines of all.slice(3)) deadlines.stopAll()
+    assert.equal(timers.delays.length, 1)
+    timers.advance(59_999)
+    assert.deepEqual(due, [])
+    timers.advance(10_000)
+    assert.deepEqual(due, ['0@60000', '1@60001', '2@60002'])
+    assert.equal(timers.pending, 0)
+  })
+
+  test('are looked at as long as there are any, also after a touch or a new one', () => {
+    const { timers, deadlines, due, start } = rig()
+    start('idle', 30_000)
+    timers.advance(25_000)
+    deadlines.touch('idle')
+    timers.advance(29_999)
+    assert.deepEqual(due, [])
+    start('soon', 5)
+    timers.advance(1)
+    assert.deepEqual(due, ['idle@55000'])
+    timers.advance(4)
+    assert.deepEqual(due, ['idle@55000', 'soon@55004'])
+    deadlines.stopAll()
+    timers.advance(4000)
+    assert.equal(timers.pending, 0)
+    start('later', 20_000)
+    timers.advance(20_000)
+    assert.deepEqual(due.at(-1), 'later@79004')
+  })
+
+  test('expire in the asynchronous context of their exchange, whichever request set the timer', () => {
+    const timers = new ManualTimers()
+    const rounds = new DeadlineRounds(timers)
+    const storage = new AsyncLocalStorage<string>()
+    const due: (string | undefined)[] = []
+    for (const [name, ms] of [
+      ['one', 20_000],
+      ['other', 20_001],
+      ['third', 5],
+    ] as const) {
+      storage.run(name, () => {
+        const deadlines = new Deadlines(timers, new AsyncResource('Test'), rounds)
+        deadlines.start('due', ms, () => due.push(storage.getStore()))
+      })
+    }
+    storage.run('the clock', () => timers.advance(30_000))
+    assert.deepEqual(due, ['third', 'one', 'other'])
   })
 })

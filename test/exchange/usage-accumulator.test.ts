@@ -87,6 +87,7 @@ describe('messages are merged', () => {
       {
         model: undefined,
         responseId: undefined,
+        onIdentified: undefined,
         finishReason: undefined,
         usage: undefined,
         billed: undefined,

@@ -1,4 +1,4 @@
-import type { TimerClock } from '../../lib/exchange/deadlines.js'
+import type { TimerClock } from '../../lib/exchange/timer-clock.js'
 
 interface Timer {
   readonly run: () => void

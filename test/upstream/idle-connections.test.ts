@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { EventEmitter } from 'node:events'
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
@@ -76,6 +77,22 @@ describe('idle connections', () => {
     assert.equal(socket.destroyed, false)
     pass(1)
     assert.equal(socket.destroyed, true)
+  })
+
+  test('keep nothing alive of the request that set their timer', (t) => {
+    const { pass, add } = setUp(t)
+    const storage = new AsyncLocalStorage<string>()
+    const contexts: (string | undefined)[] = []
+    const { setTimeout } = globalThis
+    t.mock.method(globalThis, 'setTimeout', ((...args: Parameters<typeof setTimeout>) => {
+      contexts.push(storage.getStore())
+      return setTimeout(...args)
+    }) as typeof setTimeout)
+    storage.run('one', () => add())
+    storage.run('other', () => add('timeout=5'))
+    pass(4000)
+    pass(26_000)
+    assert.deepEqual(contexts, [undefined, undefined, undefined])
   })
 
   test('share one timer, which runs at most once a second and ends with the last of them', (t) => {
