@@ -16,7 +16,7 @@ import { ChargedAnswers } from './handle/charged-answers.js'
 import type { ProxyContext } from './handle/context.js'
 import { settlePolicies } from './handle/exchange-policies.js'
 import { createJournals, createKeptAnswers } from './handle/journals.js'
-import { endsPipeline } from './handle/pipeline.js'
+import { endsPipeline, isBehindClosedPipeline } from './handle/pipeline.js'
 import { SetupWarnings } from './handle/setup-warnings.js'
 import { StreamReaders } from './handle/stream-readers.js'
 import { TargetPool } from './handle/target-pool.js'
@@ -118,6 +118,7 @@ export function aiProxy<Req extends IncomingMessage = Request>(options: AiProxyO
   }
 
   const handler = (req: Request, res: Response, next: NextFunction): void => {
+    if (isBehindClosedPipeline(req)) return
     shareHiddenClasses(req, res)
     const exchange = new Exchange(req, res, next, config.limits)
     const controller = new ResponseController(exchange, context)

@@ -1,3 +1,5 @@
+import type { IncomingMessage } from 'node:http'
+import type { Socket } from 'node:net'
 import { AiProxyError } from '../api/errors.js'
 import type { Exchange } from '../exchange/exchange.js'
 import { countWaiting, hasDisconnected } from '../response/disconnect.js'
@@ -16,6 +18,17 @@ export function isBehindAnother({ res, client }: Exchange): boolean {
   return res.socket === null && !hasDisconnected(client)
 }
 
+/** Connections that were closed because too many requests waited on them. */
+const closed = new WeakSet<Socket>()
+
+/**
+ * Returns whether a request came on a connection that has been closed because of those before it. One read of a connection
+ * may bring a thousand, of which nobody would get the answers: nothing is done for them.
+ */
+export function isBehindClosedPipeline({ socket }: IncomingMessage): boolean {
+  return socket.destroyed && closed.has(socket)
+}
+
 /**
  * Closes the connection of a request that waits for too many others. This must happen as it arrives: while it waits
  * for its turn, any number may arrive after it.
@@ -27,6 +40,7 @@ export function endsPipeline(exchange: Exchange): boolean {
   if (countWaiting(socket) <= MAX_WAITING || !isBehindAnother(exchange)) return false
   // An answer would have to wait as well, and cost as much.
   exchange.settle('rejected', tooLong('Too many requests wait on this connection'))
+  closed.add(socket)
   socket.destroy()
   return true
 }
