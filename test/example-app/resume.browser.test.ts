@@ -300,7 +300,7 @@ test('the same prompt with temperature 0 is answered from the cache, which the p
   assert.equal(await page.locator('dialog[open] [data-field="cache"] dd').innerText(), 'hit')
   await page.goto(`${url}/usage/`)
   await page.locator('#usage td[data-column="cached"]', { hasText: /^1$/ }).waitFor()
-  assert.equal(await page.locator('#usage td[data-column="requests"]').innerText(), '1')
+  assert.equal(await page.locator('#usage td[data-column="answers"]').innerText(), '1')
   assert.equal(await page.locator('#usage td[data-column="tokens"]').innerText(), '1,000 in · 500 out')
 })
 
